@@ -1,0 +1,128 @@
+"""A backup of production, in this project's own form."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
+from vpdb.backup import Backup
+from vpdb.backup.diff import BackupDiff, compare_backups
+from vpdb.backup.dump import write_dump
+from vpdb.backup.keep import dated_name, plan_retention
+from vpdb.backup.reader import read_backup
+from vpdb.backup.work_folder import work_folder
+from vpdb.config import Settings
+from vpdb.database.server import Server
+from vpdb.dump import schema_columns
+from vpdb.errors import BackupRefused
+from vpdb.progress import Progress, quiet
+from vpdb.verify import restored
+
+Agree = Callable[["Fetched"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Production's data, complete and tried out; `replaces` is what stands at `target` now."""
+
+    backup: Backup
+    target: Path
+    replaces: Backup | None
+    difference: BackupDiff | None
+    kept: Path | None = None
+
+
+def check(production: Production) -> None:
+    """Connect once, and raise ProductionFailed for a server that cannot or must not be dumped."""
+    text = refusal(production.probe(), production, client_version(production.container))
+    if text:
+        raise ProductionFailed(text)
+
+
+def fetch(
+    server: Server,
+    settings: Settings,
+    production: Production,
+    target: Path,
+    agree: Agree,
+    progress: Progress = quiet,
+    now: datetime | None = None,
+) -> Fetched:
+    """Dump production and replace `target` by it, the old one kept as a dated copy.
+
+    The dump is read as data, restored into a throw-away database and dumped from there, which
+    proves it and gives it the canonical form. `agree` is asked before anything is replaced, and
+    raises to stop. Whatever fails, `target` is as it was.
+    """
+    if settings.azure_schema != settings.db_schema:
+        raise ProductionFailed(
+            f"failed to take over production's data: its schema is {settings.azure_schema}, this"
+            f" stack's is {settings.db_schema}. Set `pulumi config set azureSchema` or schema"
+        )
+    progress("look at production", 0, 0)
+    check(production)
+    with work_folder(target.parent) as folder:
+        raw, canonical = folder / "production.sql", folder / "canonical.sql"
+        progress("dump production", 0, 0)
+        production.dump(raw)
+        expected = schema_columns(server, settings, progress)
+        with restored(server, settings, raw, progress) as (database, _):
+            backup = write_dump(
+                lambda: server.connect(database, purpose="azure-backup"),
+                canonical,
+                schema=settings.db_schema,
+                expected=expected,
+                progress=progress,
+            ).backup
+        old = _readable(target, settings)
+        difference = compare_backups(old, backup, progress=progress) if old else None
+        fetched = Fetched(backup, target, old, difference)
+        agree(fetched)
+        kept = keep_aside(target, settings.dump_retention, now or datetime.now())
+        final = write_or_move(canonical, target, settings, progress)
+        return Fetched(final, target, old, difference, kept)
+
+
+def write_or_move(canonical: Path, target: Path, settings: Settings, progress: Progress) -> Backup:
+    """Put the canonical file in place, compressed where the target's name asks for it."""
+    from vpdb.backup.compress import compress, compression_of
+    from vpdb.backup.work_folder import put_in_place
+
+    finished = canonical
+    if compression_of(target) != "none":
+        finished = canonical.with_name(f"canonical{target.suffix}")
+        compress(canonical, finished, progress)
+    put_in_place(finished, target)
+    return read_backup(target, schema=settings.db_schema, progress=progress)
+
+
+def keep_aside(target: Path, keep: int, now: datetime) -> Path | None:
+    """Copy the file that is about to be replaced under a dated name, however many there are.
+
+    The newest copies stay as the setting says, but this one always does: it may be the only one
+    of data that came from elsewhere.
+    """
+    if not target.exists():
+        return None
+    copy = target.parent / dated_name(target.name, now)
+    with work_folder(target.parent) as work:
+        import shutil
+
+        shutil.copy2(target, work / copy.name)
+        (work / copy.name).replace(copy)
+    names = (path.name for path in target.parent.iterdir())
+    for name in plan_retention(names, target.name, max(1, keep)).remove:
+        (target.parent / name).unlink()
+    return copy
+
+
+def _readable(path: Path, settings: Settings) -> Backup | None:
+    """What stands at the target; None where it is missing or damaged (the emergency, perhaps)."""
+    if path.exists():
+        with contextlib.suppress(BackupRefused):
+            return read_backup(path, schema=settings.db_schema)
+    return None

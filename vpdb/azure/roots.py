@@ -1,0 +1,56 @@
+"""The authorities to judge production's certificate by: this machine's, not the container's."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable
+from pathlib import Path
+
+from vpdb.errors import VpdbError
+
+# Where systems keep them in one PEM file: Debian, Red Hat, SUSE, macOS and the BSDs, Homebrew.
+SYSTEM_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/opt/homebrew/etc/ca-certificates/cert.pem",
+)
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+
+
+def read_roots(given: Path | None) -> bytes:
+    """Read the PEM bundle that --root-cert names, else this machine's own.
+
+    Raises VpdbError: without roots nothing can be verified, and unverified is not an option.
+    """
+    if given is not None:
+        try:
+            pem = given.read_bytes()
+        except OSError as error:
+            raise VpdbError(
+                f"failed to read root certificate {given}: {error.strerror}."
+                " Name a readable PEM file with --root-cert"
+            ) from None
+        if _BEGIN not in pem:
+            raise VpdbError(
+                f"failed to read root certificate {given}: no PEM certificate in it."
+                " Convert it: openssl x509 -inform der -in FILE -out FILE.pem"
+            )
+        return pem
+    for path in _system_files():
+        if path.is_file() and _BEGIN in (pem := path.read_bytes()):
+            return pem
+    raise VpdbError(
+        "failed to find this machine's root certificates: none of the usual files is there."
+        " Install the package ca-certificates, or name a PEM file with --root-cert"
+    )
+
+
+def _system_files() -> Iterable[Path]:
+    # OpenSSL's own convention wins, then what this Python's OpenSSL was built for.
+    for name in (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile):
+        if name:
+            yield Path(name)
+    yield from map(Path, SYSTEM_FILES)

@@ -1,0 +1,235 @@
+"""Backup files: compare, list and show them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpdb.cli.common import (
+    Json,
+    Stack,
+    console,
+    found_path,
+    print_json,
+    server_of,
+    settings_of,
+    working,
+)
+from vpdb.config import Settings
+from vpdb.errors import VpdbError
+
+if TYPE_CHECKING:
+    from vpdb.backup import Backup
+    from vpdb.backup.keep import ListedBackup
+    from vpdb.progress import Progress
+
+LIVE = "live"
+DIFFERENT = 3
+_PANEL = "Backups"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (diff, backups, textconv):
+        app.command(rich_help_panel=_PANEL)(command)
+
+
+def textconv(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The backup that git wants to show.")
+    ] = None,
+    install: Annotated[
+        bool, typer.Option("--install", help="Tell git in this checkout to show backups so.")
+    ] = False,
+    stack: Stack = None,
+) -> None:
+    """Print a backup a value a line, for `git diff` and `git log -p`.
+
+    \b
+    Examples:
+    python -m vpdb textconv --install
+    git diff backups/
+    """
+    import shlex
+    import subprocess
+    import sys
+
+    from vpdb.backup.diff_text import GIT_CONFIGURATION, write_textconv
+
+    if install:
+        folder = settings_of(stack).project_dir
+        for key, value in GIT_CONFIGURATION:
+            # Git runs it in a plain shell, where this Python may not be the first on PATH.
+            value = value.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+            subprocess.run(["git", "config", key, value], cwd=folder, check=True)
+        typer.echo("git shows backups value by value in this checkout")
+        return
+    if file is None:
+        raise typer.BadParameter("FILE is missing", param_hint="FILE")
+    write_textconv(file, sys.stdout.buffer)
+
+
+def backups(as_json: Json = False, stack: Stack = None) -> None:
+    """List the backup files: date, kind, size, rows, and which is current or loaded.
+
+    Current is the one that `pulumi up` loads; another one is chosen with
+    `pulumi config set backup FILE`.
+
+    \b
+    Examples:
+    python -m vpdb backups
+    """
+    from rich.table import Table
+
+    from vpdb.backup.keep import list_backups
+    from vpdb.units import count, size
+
+    settings = settings_of(stack)
+    with working() as progress:
+        found = list_backups(settings.backup.parent, schema=settings.db_schema, progress=progress)
+    loaded = _loaded_content(settings)
+    rows = [(one, _content_id(settings, one)) for one in found]
+    if as_json:
+        print_json([_listed(settings, one, content, loaded) for one, content in rows])
+        return
+    if not rows:
+        typer.echo(f"no backups in {settings.backup.parent}")
+        return
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, right in (("file", 0), ("date", 0), ("kind", 0), ("size", 1), ("rows", 1),
+                        ("content", 0), ("", 0)):  # fmt: skip
+        grid.add_column(name, justify="right" if right else "left", overflow="fold")
+    for one, content in rows:
+        grid.add_row(
+            one.path.name,
+            one.date.strftime("%Y-%m-%d %H:%M"),
+            one.kind or "unreadable",
+            size(one.size_bytes),
+            count(one.rows) if one.kind else "",
+            content[:12],
+            one.problem or ", ".join(_marks(settings, one, content, loaded)),
+        )
+    console().print(grid)
+
+
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A backup file, or `live`.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A backup file, or `live`.")],
+    examples: Annotated[int, typer.Option(min=0, help="Rows to show of each kind, per table.")] = 3,
+    as_json: Json = False,
+    stack: Stack = None,
+) -> None:
+    """Say which rows were added, removed and changed, per table, by primary key.
+
+    `live` stands for the live database. Exit code 0 when nothing differs, 3 when something does.
+
+    \b
+    Examples:
+    python -m vpdb diff backups/production_backup_data_only.sql live
+    python -m vpdb diff old.sql.gz new.sql.zst --examples 10
+    """
+    from vpdb.backup.diff import compare_backups
+    from vpdb.backup.diff_text import describe
+
+    settings = settings_of(stack)
+    with (
+        working() as progress,
+        _read(settings, old, progress) as before,
+        _read(settings, new, progress) as after,
+    ):
+        found = compare_backups(
+            before, after, keys=_keys(settings), examples=examples, progress=progress
+        )
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for line in describe(found):
+            typer.echo(line)
+    if not found.is_empty:
+        raise typer.Exit(DIFFERENT)
+
+
+@contextmanager
+def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]:
+    """Read one side; the live database is dumped into a folder of its own first."""
+    from vpdb.backup import read_backup
+
+    if name != LIVE:
+        yield read_backup(
+            found_path(settings, Path(name)), schema=settings.db_schema, progress=progress
+        )
+        return
+    from vpdb.backup.dump import write_dump
+
+    server = server_of(settings)
+    with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
+        yield write_dump(
+            lambda: server.connect(settings.database, purpose="diff"),
+            Path(folder) / "live.sql",
+            schema=settings.db_schema,
+            progress=progress,
+        ).backup
+
+
+def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
+    """The tables' primary keys, from the live database; None where it does not answer."""
+    from vpdb.queries import query
+
+    try:
+        server = server_of(settings, timeout_s=1.0)
+    except VpdbError:
+        return None
+    with server.session(settings.database, purpose="diff") as session, session.cursor() as cursor:
+        cursor.execute(query("diff_keys"), {"schema": settings.db_schema})
+        return dict(cursor.fetchall())
+
+
+def _loaded_content(settings: Settings) -> str:
+    from vpdb.database.server import find_server
+    from vpdb.database.stamp import read_stamp
+
+    try:
+        server = find_server(settings.container, settings.stack, timeout_s=1.0)
+        stamp = read_stamp(server, settings.database)
+    except VpdbError:
+        return ""
+    return stamp.content_id if stamp else ""
+
+
+def _content_id(settings: Settings, one: ListedBackup) -> str:
+    """The content that loading this file would give."""
+    from vpdb.content import INIT_DIR, SCHEMA_SQL, content_id, read_sql
+
+    if one.problem:
+        return ""
+    files = [read_sql(settings.project_dir / INIT_DIR / name) for name in SCHEMA_SQL]
+    return content_id(one.data_hash, files, db_schema=settings.db_schema, user=settings.user)
+
+
+def _marks(settings: Settings, one: ListedBackup, content: str, loaded: str) -> list[str]:
+    marks = []
+    if one.path == settings.backup:
+        marks.append("current")
+    if content and content == loaded:
+        marks.append("loaded")
+    return marks
+
+
+def _listed(settings: Settings, one: ListedBackup, content: str, loaded: str) -> dict[str, object]:
+    return {
+        "file": str(one.path),
+        "date": one.date.isoformat(),
+        "kind": one.kind or None,
+        "size_bytes": one.size_bytes,
+        "rows": one.rows,
+        "content_id": content or None,
+        "problem": one.problem or None,
+        "current": "current" in _marks(settings, one, content, loaded),
+        "loaded": "loaded" in _marks(settings, one, content, loaded),
+    }

@@ -1,0 +1,162 @@
+"""What every command shares: the stack it means, how it asks, how it writes.
+
+Nothing heavy is imported at the top of any module here: `--help` and `status` answer at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vpdb.config import Settings, find_project_dir, load_settings
+from vpdb.errors import VpdbError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vpdb.database.server import Server
+    from vpdb.progress import Progress
+
+PIPE_WIDTH = 200
+"""Columns that a table may take when nobody's terminal limits it."""
+
+Stack = Annotated[
+    str | None,
+    typer.Option(
+        "--stack",
+        metavar="NAME",
+        help="The stack meant; without it VELPHARMA_STACK, PULUMI_STACK, the one selected in"
+        " Pulumi, or dev.",
+        show_default=False,
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+class NotConfirmed(VpdbError):
+    """What needs a yes was run where nobody can be asked."""
+
+
+def settings_of(stack: str | None) -> Settings:
+    """Read the settings of the stack a command means."""
+    return load_settings(find_project_dir(), stack)
+
+
+def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
+    """Find the stack's server on this machine and prove that it is the stack's.
+
+    Raises ServerUnreachable, or GuardRefused for a remote engine or a server without the mark.
+    """
+    from vpdb import docker
+    from vpdb.database.server import find_server
+
+    # Asked while the server is looked for; the local engine is a condition, not a step.
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(docker.active_endpoint)
+        try:
+            return find_server(settings.container, settings.stack, timeout_s=timeout_s)
+        finally:
+            asked.result()
+
+
+def unwrapped(docstring: str | None) -> str:
+    """Join the lines of each paragraph, but for those that are marked to stay as they are."""
+    paragraphs = inspect.cleandoc(docstring or "").split("\n\n")
+    return "\n\n".join(
+        text if text.startswith(("\b", "\\b")) else " ".join(text.split("\n"))
+        for text in paragraphs
+    )
+
+
+def found_path(settings: Settings, path: Path) -> Path:
+    """A path as given, else as seen from the project's folder."""
+    inside = settings.project_dir / path
+    return inside if not path.exists() and inside.exists() else path
+
+
+def confirm(doing: str, losses: list[str], *, yes: bool) -> None:
+    """Have the person agree to `doing`; `losses` are whole sentences on what and whom it costs.
+
+    Raises NotConfirmed without a terminal, typer.Abort on a no.
+    """
+    for loss in losses:
+        typer.echo(loss, err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotConfirmed(
+            f"failed to {doing}: it needs a yes, and there is no terminal to ask. Add --yes"
+        )
+    typer.confirm(f"{doing[:1].upper()}{doing[1:]}?", abort=True, err=True)
+
+
+@contextmanager
+def working() -> Iterator[Progress]:
+    """Show progress on stderr: one line that goes away on a terminal; in a log a line now and
+    then, and only of what takes long.
+    """
+    from vpdb.progress import Meter
+
+    terminal = sys.stderr.isatty()
+    meter = Meter(every_s=0.1 if terminal else 2.0)
+    phase_shown = ""
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal phase_shown
+        text = meter.line(phase, done, total)
+        if text is None:
+            return
+        if not terminal:
+            # The first line of a phase comes at once; here only one that lasts is news.
+            name = phase.partition(":")[0]
+            if name == phase_shown:
+                typer.echo(text, err=True)
+            phase_shown = name
+        else:
+            # Cut, since a line that wraps cannot be written over.
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r{text[:width]}\x1b[K")
+            sys.stderr.flush()
+
+    try:
+        yield report
+    finally:
+        if terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for tables: the terminal's width, or enough for everything when piped."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+
+
+def print_json(document: Any) -> None:
+    """Write one JSON document, its keys in the order given."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def write_lines(text: str) -> None:
+    """Write text that a pipe may cut short."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def silence_stdout() -> None:
+    """Point stdout nowhere after a broken pipe: Python's exit would complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

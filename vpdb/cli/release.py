@@ -1,0 +1,144 @@
+"""`release`: the monthly release in one command."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpdb.cli.common import Stack, server_of, settings_of, working
+from vpdb.config import Settings
+from vpdb.errors import SettingRefused
+
+if TYPE_CHECKING:
+    from vpdb.progress import Progress
+    from vpdb.release import Plan, Released
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command(rich_help_panel="The month")(release)
+
+
+def release(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The month, as 2026-11.")],
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit the new backup; pushing stays with you.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, from the files alone.")
+    ] = False,
+    stack: Stack = None,
+) -> None:
+    """Load every CSV in data/ in bulk mode, then dump the team's backup.
+
+    Bulk mode is switched off again also when the load fails. A release of the same CSVs that is
+    in the committed backup already does nothing. The setting `loader` names another loader than
+    the built-in one.
+
+    \b
+    Examples:
+    python -m vpdb release 2026-11
+    python -m vpdb release 2026-11 --commit
+    """
+    from vpdb import release as engine
+
+    settings = settings_of(stack)
+    name = checked_name(name)
+    plan = engine.plan_release(settings, name)
+    for line in announced(plan):
+        typer.echo(line)
+    if dry_run or plan.action == "nothing":
+        return
+    # As an exception, so that bulk mode ends before the process does.
+    signal.signal(signal.SIGTERM, _end)
+    server = server_of(settings)
+    with working() as progress:
+        released = engine.make_release(
+            server, settings, name, lambda paths: _load(settings, paths, progress), progress
+        )
+    for line in told(released):
+        typer.echo(line)
+    if commit:
+        made = engine.commit(settings, released)
+        typer.echo(f"committed as {made}" if made else "nothing to commit: the backup is the same")
+
+
+def checked_name(name: str) -> str:
+    """Judge a release's name by the rule of the setting of the same name."""
+    from vpdb.config import RELEASE_NAME
+
+    if not RELEASE_NAME.fullmatch(name):
+        raise SettingRefused(
+            f"failed to read release {name!r}: it must be a month as YYYY-MM."
+            " For example: python -m vpdb release 2026-11"
+        )
+    return name
+
+
+def announced(plan: Plan) -> list[str]:
+    """Word a plan: the files by content, the loader; or why there is nothing to do."""
+    from vpdb.units import size
+
+    if plan.action == "nothing":
+        return [f"nothing to do: {plan.reason}"]
+    lines = [f"release {plan.name} with {plan.loader}:"]
+    lines += [
+        f"  {file.path.name}  {size(file.size_bytes)}  {file.sha256[:12]}" for file in plan.files
+    ]
+    return lines
+
+
+def told(released: Released) -> list[str]:
+    """Word a release: rows before and after, the file, the commit message."""
+    from vpdb.cli.dumps import told as told_dump
+    from vpdb.release import commit_message
+    from vpdb.units import count
+
+    width = max((len(table) for table in released.after), default=0)
+    lines = ["rows before and after:"]
+    for table in sorted({*released.before, *released.after}):
+        old, new = released.before.get(table, 0), released.after.get(table, 0)
+        lines.append(f"  {table:<{width}}  {count(old):>12}  {count(new):>12}  {new - old:+,}")
+    if released.dumped:
+        lines += told_dump(released.dumped)
+        if released.dumped.advice:
+            lines.append(released.dumped.advice)
+    return [*lines, "commit message:", "", commit_message(released), ""]
+
+
+def _load(settings: Settings, paths: Sequence[Path], progress: Progress) -> None:
+    """Load by the setting's loader, else by the built-in one with no bad row allowed."""
+    from vpdb import loader
+    from vpdb.cli.data import describe, run_load
+    from vpdb.master_data.csv_file import find_files
+    from vpdb.release import DATA_DIR, ReleaseFailed
+
+    if settings.loader:
+        loader.run(settings)
+        return
+    known = set(find_files(settings.project_dir / DATA_DIR))
+    foreign = [path.name for path in paths if path not in known]
+    if foreign:
+        raise ReleaseFailed(
+            f"failed to load {', '.join(foreign)}: the built-in loader knows no table of that name."
+            f" Move it out of {DATA_DIR}/, or set `loader`"
+        )
+    result = run_load(
+        settings, list(paths), dry_run=False, max_rejected=0, encoding=None, progress=progress
+    )
+    for line in describe(result):
+        typer.echo(line)
+    if not result.committed:
+        raise ReleaseFailed(
+            f"failed to load the CSVs: {result.rejected} rows are bad. Mend them (data/rejected/"
+            " says where and why) and run the release again"
+        )
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,202 @@
+"""`status`: what am I on, what would `pulumi up` load, what differs here, what is kept."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vpdb.cli.common import Json, Stack, print_json, server_of, settings_of
+from vpdb.config import Settings
+from vpdb.errors import BackupRefused, SettingRefused, VpdbError
+
+if TYPE_CHECKING:
+    from vpdb.bulk import BulkMode
+    from vpdb.content import Content
+    from vpdb.database.stamp import Database, Stamp
+    from vpdb.database.status import Status
+
+UNREACHABLE = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command(rich_help_panel="See")(status)
+
+
+def status(as_json: Json = False, stack: Stack = None) -> None:
+    """Say what the database holds, and whether it is what this checkout has.
+
+    \b
+    Exit codes:
+    0  in step with this checkout
+    3  stale: `pulumi up` would load other data
+    4  changed locally, whether stale or not
+    5  not reachable
+    1  the backup cannot be read, so nobody knows what `pulumi up` would load
+
+    \b
+    Examples:
+    python -m vpdb status
+    python -m vpdb status --json | jq .stale
+    """
+    settings = settings_of(stack)
+    try:
+        found, refusal, mode = look(settings)
+    except VpdbError as error:
+        if as_json and error.exit_code == UNREACHABLE:
+            reason = " ".join(str(error).split())
+            print_json({**_where(settings), "reachable": False, "error": reason})
+            raise typer.Exit(UNREACHABLE) from None
+        raise
+    if as_json:
+        document = {**_where(settings), "reachable": True, **found.to_dict()}
+        document["bulk_mode_since"] = mode.since.isoformat() if mode else None
+        print_json({**document, "refused": str(refusal) if refusal else None})
+    else:
+        for line in describe(settings, found, refusal, mode, time.time()):
+            typer.echo(line)
+    if refusal and not found.changes:
+        raise typer.Exit(refusal.exit_code)
+    raise typer.Exit(found.exit_code)
+
+
+def look(settings: Settings) -> tuple[Status, VpdbError | None, BulkMode | None]:
+    """Read the files while Docker is asked for the server, then compare.
+
+    The second value is why the files give nothing to load; None when they do. The third is bulk
+    mode, None when it is off.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        # Everything is imported here first: two threads that import psycopg2 lock each other out.
+        from vpdb import bulk
+        from vpdb.database.status import read_status
+
+        finding = pool.submit(server_of, settings, timeout_s=1.0)
+        reading = pool.submit(_content, settings)
+        server = finding.result()
+        content, refusal = reading.result()
+        mode = bulk.read(server, settings)
+    return read_status(server, settings, content), refusal, mode
+
+
+def describe(
+    settings: Settings,
+    found: Status,
+    refusal: VpdbError | None,
+    mode: BulkMode | None,
+    now: float,
+) -> list[str]:
+    """Word a status; the first line is the verdict. Colours are the terminal's plain ones."""
+    from vpdb import units
+
+    place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
+    lines = [_verdict(found, refusal)]
+    lines.append(_line("database", f"{place}, {units.size(found.size_bytes)}"))
+    lines.append(_line("holds", _held(found.live, found.exists, now)))
+    if refusal:
+        lines.append(_line("pulumi up", f"refuses: {refusal}", "red"))
+    elif found.wanted and found.is_stale:
+        wanted = found.wanted
+        lines.append(
+            _line(
+                "pulumi up",
+                f"loads {wanted.content_id[:12]} from {wanted.label} ({wanted.reason})",
+                "yellow",
+            )
+        )
+        before = found.live.rows if found.live else {}
+        for change in row_changes(before, wanted.tables):
+            lines.append(_line("", change))
+    if found.changes:
+        lines.append(_line("changed", found.changes.describe(most=8), "yellow"))
+    if mode:
+        from vpdb.bulk import overdue
+
+        late = overdue(mode, settings, now)
+        lines.append(_line("bulk mode", late or mode.describe(now), "yellow"))
+    for word, databases in (
+        ("kept", found.kept),
+        ("snapshot", found.snapshots),
+        ("template", found.templates),
+    ):
+        for database in reversed(databases):
+            lines.append(_line(word, _stored(database, now)))
+    return lines
+
+
+def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    """Word how the row counts would change, table by table."""
+    from vpdb.units import count
+
+    found = []
+    for table in sorted({*before, *after}):
+        old, new = before.get(table), after.get(table, 0)
+        if old is None or old == new:
+            continue
+        found.append(f"{table}: {count(old)} -> {count(new)} rows")
+    return found
+
+
+def _verdict(found: Status, refusal: VpdbError | None) -> str:
+    if not found.exists:
+        return typer.style("no database: run `pulumi up --refresh`", fg="red", bold=True)
+    if found.live is None and not found.changes.tables:
+        return typer.style("never loaded: run `pulumi up`", fg="yellow", bold=True)
+    if found.changes:
+        fresh = "`python -m vpdb reset` starts afresh and keeps the changes aside"
+        also = "; stale as well: `pulumi up` loads the new data" if found.is_stale else ""
+        return typer.style(f"local changes: {fresh}{also}", fg="yellow", bold=True)
+    if refusal:
+        return typer.style(
+            "the backup cannot be read: `python -m vpdb doctor` says more", fg="red", bold=True
+        )
+    if found.is_stale:
+        return typer.style("stale: run `pulumi up`", fg="yellow", bold=True)
+    return typer.style("in step", fg="green", bold=True)
+
+
+def _held(stamp: Stamp | None, exists: bool, now: float) -> str:
+    if not exists:
+        return "nothing"
+    from vpdb.monitor.collect import stamp_note
+
+    return stamp_note(stamp, now)
+
+
+def _stored(database: Database, now: float) -> str:
+    from vpdb import units
+    from vpdb.monitor.collect import moment, printable, stamp_note
+
+    stamp = database.stamp
+    text = f"{database.name}, {units.size(database.size_bytes)}, {stamp_note(stamp, now)}"
+    if stamp and stamp.kept_at:
+        text += f"; kept {units.ago(now - moment(stamp.kept_at))}: {printable(stamp.kept_because)}"
+    return text
+
+
+def _line(label: str, text: str, colour: str | None = None) -> str:
+    return typer.style(f"{label:<10}", dim=True) + (
+        typer.style(text, fg=colour) if colour else text
+    )
+
+
+def _content(settings: Settings) -> tuple[Content | None, VpdbError | None]:
+    from vpdb.content import choose_content
+
+    try:
+        return choose_content(settings.project_dir, settings), None
+    except (BackupRefused, SettingRefused) as error:
+        return None, error
+
+
+def _where(settings: Settings) -> dict[str, Any]:
+    return {
+        "stack": settings.stack,
+        "container": settings.container,
+        "address": settings.address,
+        "port": settings.port,
+        "database": settings.database,
+    }

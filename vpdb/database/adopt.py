@@ -1,0 +1,66 @@
+"""The database that a dump was written from holds its content: it is stamped so, not reloaded."""
+
+from __future__ import annotations
+
+from vpdb.config import Settings
+from vpdb.content import Content
+from vpdb.database.build import now
+from vpdb.database.lock import locked
+from vpdb.database.log import log
+from vpdb.database.plan import find_live
+from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
+from vpdb.database.stamp import Stamp, comment_on, list_databases
+from vpdb.progress import Progress, quiet
+from vpdb.queries import query
+
+
+def dump_horizon(server: Server) -> int:
+    """Give the id before which every transaction had ended; ask before the dump begins.
+
+    What is written at or after it may or may not be in the dump, and is compared with it later.
+    """
+    with (
+        server.session(MAINTENANCE_DATABASE, purpose="dump") as admin,
+        told_as("prepare the dump"),
+        admin.cursor() as cursor,
+    ):
+        cursor.execute(query("oldest_transaction"))
+        ((horizon,),) = cursor.fetchall()
+    return int(horizon)
+
+
+def adopt_dump(
+    server: Server,
+    settings: Settings,
+    content: Content,
+    horizon: int,
+    progress: Progress = quiet,
+) -> Stamp | None:
+    """Stamp the live database with the content that was dumped from it; give the new stamp.
+
+    `horizon` comes from dump_horizon(). None, and nothing done, where the schema files have
+    changed since the load: then the database is not what a load of this content gives. Changes
+    made after the dump began, and objects added locally, still count as local changes.
+    """
+    live = settings.database
+    with locked(server, f"adopt the dump of {live}", progress) as admin:
+        present = find_live(list_databases(admin, live))
+        old = present.stamp if present else None
+        if old is None or not old.content_id or old.schema_id != content.schema_id:
+            return None
+        stamp = old.with_state(
+            content_id=content.content_id,
+            source=content.source,
+            label=content.label,
+            commit="",
+            loaded_at=now(),
+            horizon=horizon,
+            # A table without a word in the dump is empty in it.
+            rows={name: content.tables.get(name, 0) for name in {*old.rows, *content.tables}},
+            origin="dump",
+            origin_at=now(),
+        )
+        with admin.cursor() as cursor:
+            cursor.execute(comment_on(live, stamp.to_comment()))
+        log(admin, f"adopt {live}: it holds {content.label}, content {content.content_id[:12]}")
+        return stamp

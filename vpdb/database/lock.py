@@ -1,0 +1,67 @@
+"""One change at a time: a session lock in the maintenance database.
+
+The session that holds the lock also clones, renames and drops, so PostgreSQL lets the lock go only
+after such a statement of a killed program has ended, and the next program finds a settled state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2.extensions
+
+from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
+from vpdb.errors import VpdbError
+from vpdb.progress import Progress
+from vpdb.queries import query
+from vpdb.units import duration
+
+# Any fixed number will do; advisory locks are per database, and this one is in "postgres".
+LOCK_KEY = 0x7670_6462
+WAIT_S = 600.0
+
+
+class Busy(VpdbError):
+    """Another command holds the lock for longer than this one may wait."""
+
+
+@contextmanager
+def locked(
+    server: Server, purpose: str, progress: Progress, *, wait_s: float = WAIT_S
+) -> Iterator[psycopg2.extensions.connection]:
+    """Hold the stack's lock and give the session that holds it (autocommit, maintenance database).
+
+    A second command waits, naming the first through `progress`; Busy after `wait_s` seconds.
+    """
+    # A statement of this session ends by itself, also when its program was killed: a CREATE
+    # DATABASE that is cut in the middle leaves files behind.
+    settings = {"client_connection_check_interval": "0"}
+    connection = server.connect(MAINTENANCE_DATABASE, purpose=purpose, settings=settings)
+    try:
+        with told_as(purpose, "Run it again"):
+            _take(connection, progress, wait_s)
+            yield connection
+    finally:
+        connection.close()
+
+
+def _take(connection: psycopg2.extensions.connection, progress: Progress, wait_s: float) -> None:
+    start = time.monotonic()
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,))
+            ((taken,),) = cursor.fetchall()
+            if taken:
+                return
+            cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
+            holder = next((name for (name,) in cursor.fetchall()), "a command that is just ending")
+            waited = time.monotonic() - start
+            if waited > wait_s:
+                raise Busy(
+                    f"failed to take the lock: {holder} has held it for {duration(wait_s)}."
+                    " Wait for it to end, or end that process"
+                )
+            progress(f"waiting for {holder}", 0, 0)
+            time.sleep(min(0.2, 0.02 + waited / 10))

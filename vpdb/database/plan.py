@@ -1,0 +1,92 @@
+"""What to drop and what to keep: decided from plain values, carried out elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vpdb.database.stamp import Database
+
+
+def leftovers(databases: Iterable[Database]) -> list[str]:
+    """Name what killed runs left: unfinished builds and clones, half-dropped databases.
+
+    A template without a stamp cannot come from us finished: name and stamp are given together.
+    """
+    return [
+        database.name
+        for database in databases
+        if database.half_dropped
+        or database.kind in ("build", "clone")
+        or (database.kind == "template" and database.stamp is None)
+    ]
+
+
+def undecided(databases: Iterable[Database]) -> list[Database]:
+    """Give the replaced databases of which a killed run did not decide: keep or drop."""
+    return [
+        database
+        for database in databases
+        if database.kind == "kept"
+        and not database.half_dropped
+        and database.stamp is not None
+        and database.stamp.state == "replaced"
+    ]
+
+
+def find_live(databases: Iterable[Database]) -> Database | None:
+    return next((d for d in databases if d.kind == "live" and not d.half_dropped), None)
+
+
+def find_template(databases: Iterable[Database], content_id: str) -> Database | None:
+    """Give the finished template of a content; the whole id counts, the name holds its start."""
+    for database in databases:
+        stamp = database.stamp
+        if database.kind == "template" and stamp and stamp.content_id == content_id:
+            return None if database.half_dropped else database
+    return None
+
+
+def newest_kept(databases: Iterable[Database]) -> Database | None:
+    """Give the database that `undo` brings back."""
+    kept = [d for d in databases if d.kind == "kept" and d.stamp and not d.half_dropped]
+    return max(kept, key=_kept_at, default=None)
+
+
+def over_limit(
+    databases: Sequence[Database], *, templates: int, kept: int, limit_bytes: int
+) -> list[str]:
+    """Name what goes beyond the numbers and the total size that the settings allow.
+
+    The template of the live content counts as the newest: `reset` needs it. Beyond the size go
+    the oldest templates first, since they can be built again, then the oldest kept databases, and
+    the live content's template last. Snapshots were asked for by name and are never dropped here.
+    """
+    live = find_live(databases)
+    live_content = live.stamp.content_id if live and live.stamp else ""
+
+    def freshness(database: Database) -> tuple[bool, str]:
+        stamp = database.stamp
+        return (
+            bool(stamp and stamp.content_id == live_content),
+            stamp.loaded_at if stamp else "",
+        )
+
+    ours = [d for d in databases if d.stamp and not d.half_dropped]
+    by_freshness = sorted((d for d in ours if d.kind == "template"), key=freshness, reverse=True)
+    by_age = sorted((d for d in ours if d.kind == "kept"), key=_kept_at, reverse=True)
+    dropped = by_freshness[templates:] + by_age[kept:]
+    staying_templates, staying_kept = by_freshness[:templates], by_age[:kept]
+    total = sum(d.size_bytes for d in staying_templates + staying_kept)
+    last = [d for d in staying_templates if freshness(d)[0]]
+    oldest_first = [d for d in reversed(staying_templates) if d not in last]
+    for database in [*oldest_first, *reversed(staying_kept), *last]:
+        if total <= limit_bytes:
+            break
+        dropped.append(database)
+        total -= database.size_bytes
+    return [database.name for database in dropped]
+
+
+def _kept_at(database: Database) -> tuple[str, str]:
+    """Order kept databases by time: the stamp's is UTC, the name's follows the local clock."""
+    return (database.stamp.kept_at if database.stamp else "", database.name)

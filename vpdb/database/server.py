@@ -1,0 +1,288 @@
+"""One stack's PostgreSQL server: found through Docker, proved by its mark, reached over TCP."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import psycopg2
+import psycopg2.extensions
+
+from vpdb import docker
+from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
+from vpdb.queries import query
+
+PORT = 5432
+ADMIN_ROLE = "vpdb"
+# Where the mark and the lock are; no stack's live database may have this name.
+MAINTENANCE_DATABASE = "postgres"
+
+# What a session of ours has, whatever ALTER DATABASE or ALTER ROLE … SET say: values that reach
+# PostgreSQL with the connection win over both. Texts of rows are then the same on every machine.
+SESSION = {
+    "search_path": "pg_catalog",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "row_security": "off",
+    "standard_conforming_strings": "on",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read\\ committed",
+    "default_table_access_method": "heap",
+    "log_min_duration_statement": "-1",
+    # What people look at in pg_stat_statements is their own work.
+    "pg_stat_statements.track": "none",
+    # A session of ours ends soon after its program was killed, also in the middle of a statement.
+    "client_connection_check_interval": "500ms",
+}
+
+# Runs inside the container. During the image's first start the server answers on the socket
+# only; the real one is there as soon as it answers over TCP.
+_ASK_FOR_THE_MARK = """
+tries=$1
+until pg_isready -q -h 127.0.0.1 -p 5432 -U postgres -t 1; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || exit 75
+    sleep 0.05
+done
+exec psql --no-psqlrc -qAt -v ON_ERROR_STOP=1 -U postgres -d postgres -f -
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server this stack created; the ways to talk to it.
+
+    `direct` is the container's own address where this machine reaches it: past the proxy process
+    behind the published port, which copies every byte and takes as long as the server for it.
+    """
+
+    container: str
+    stack: str
+    host: str
+    port: int
+    server_id: str
+    admin_password: str = field(repr=False)
+    direct: tuple[str, int] | None = None
+
+    def connect(
+        self,
+        database: str,
+        *,
+        autocommit: bool = True,
+        purpose: str = "",
+        timeout_s: float = 10,
+        settings: Mapping[str, str] | None = None,
+    ) -> psycopg2.extensions.connection:
+        """Open a session as the stack's administrator; `purpose` shows in pg_stat_activity.
+
+        `settings` are added to SESSION. Raises ServerUnreachable.
+        """
+        options = " ".join(f"-c {k}={v}" for k, v in {**SESSION, **(settings or {})}.items())
+        begin = time.monotonic()
+        for host, port in filter(None, (self.direct, (self.host, self.port))):
+            try:
+                connection = psycopg2.connect(
+                    host=host,
+                    port=port,
+                    dbname=database,
+                    user=ADMIN_ROLE,
+                    password=self.admin_password,
+                    connect_timeout=max(1, round(timeout_s)),
+                    application_name=application_name(purpose),
+                    options=options,
+                    client_encoding="UTF8",
+                    gssencmode="disable",
+                    sslmode="disable",
+                )
+            except psycopg2.OperationalError as error:
+                failure = first_line(error)
+                # A container that was started again may have another address; its port stays.
+                if time.monotonic() - begin > timeout_s / 2:
+                    break
+            else:
+                connection.autocommit = autocommit
+                return connection
+        raise ServerUnreachable(
+            f"failed to connect to database {database} on port {self.port}: {failure}."
+            f" Look at the server's log: docker logs {self.container}"
+        )
+
+    @contextmanager
+    def session(
+        self, database: str, *, autocommit: bool = True, purpose: str = ""
+    ) -> Iterator[psycopg2.extensions.connection]:
+        """Open a session for the time of a `with` block."""
+        connection = self.connect(database, autocommit=autocommit, purpose=purpose)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def psql(
+        self,
+        database: str,
+        script: bytes,
+        variables: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float = 600,
+    ) -> str:
+        """Feed a trusted script to the container's own psql; stop at its first error.
+
+        Raises DockerFailed whose `stderr` is psql's, as `psql:<stdin>:LINE: ERROR: …`.
+        """
+        flags = [part for k, v in (variables or {}).items() for part in ("-v", f"{k}={v}")]
+        command = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", *flags]
+        output = docker.execute(
+            self.container,
+            [*command, "-U", "postgres", "-d", database, "-f", "-"],
+            stdin=script,
+            timeout_s=timeout_s,
+        )
+        return output.decode(errors="replace")
+
+    def wait(self, deadline_s: float) -> None:
+        """Return once the server takes connections; ServerUnreachable after `deadline_s`."""
+        end = time.monotonic() + deadline_s
+        while True:
+            try:
+                self.connect(MAINTENANCE_DATABASE, timeout_s=2).close()
+            except ServerUnreachable:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.03)
+            else:
+                return
+
+
+def find_server(container: str, stack: str, *, timeout_s: float = 30) -> Server:
+    """Wait until a stack's server answers, and prove by its mark that the stack created it.
+
+    Raises ServerUnreachable when it stays silent for `timeout_s`, GuardRefused when the cluster
+    has no mark or another stack's.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        found = docker.inspect_container(container)
+        if found is None:
+            raise ServerUnreachable(
+                f"failed to find container {container}: there is none. Run `pulumi up --refresh`"
+            )
+        if found.is_running and PORT in found.ports:
+            answer = _ask_for_the_mark(container, end - time.monotonic())
+            if answer is not None:
+                break
+        elif found.status in ("exited", "dead", "paused"):
+            raise ServerUnreachable(
+                f"failed to reach container {container}: it is {found.status}."
+                f" Run `docker {'unpause' if found.status == 'paused' else 'start'} {container}`"
+            )
+        if time.monotonic() > end:
+            raise ServerUnreachable(
+                f"failed to reach PostgreSQL in container {container}: no answer for"
+                f" {timeout_s:.0f} s. Look at its log: docker logs {container}"
+            )
+        time.sleep(0.1)
+    address, port = found.ports[PORT]
+    mark = read_mark(answer, container, stack)
+    server = Server(
+        container=container,
+        stack=stack,
+        host=address if address not in ("", "0.0.0.0", "::") else "127.0.0.1",
+        port=port,
+        server_id=mark["server_id"],
+        admin_password=mark["admin_password"],
+    )
+    server.wait(max(1.0, end - time.monotonic()))
+    return _past_the_proxy(server, found.network_address)
+
+
+def _past_the_proxy(server: Server, address: str) -> Server:
+    """Go to the container itself where that works: with an engine on Linux itself, not in a VM."""
+    if not address or not sys.platform.startswith("linux"):
+        return server
+    near = replace(server, direct=(address, PORT))
+    try:
+        socket.create_connection((address, PORT), timeout=0.1).close()
+        # Behind another engine's equal address there is another server; it knows no such password.
+        near.connect(MAINTENANCE_DATABASE, timeout_s=1).close()
+    except (OSError, ServerUnreachable):
+        return server
+    return near
+
+
+def read_mark(answer: str, container: str, stack: str) -> dict[str, str]:
+    """Judge the mark's row (JSON; empty: no mark); GuardRefused unless it is this stack's."""
+    if not answer.strip():
+        raise GuardRefused(
+            f"failed to use the server in container {container}: it has no mark, so no stack"
+            " created it. Name another stack, or move that container and its volume away"
+        )
+    mark: dict[str, str] = json.loads(answer)
+    if mark["stack"] != stack:
+        raise GuardRefused(
+            f"failed to use the server in container {container}: stack {mark['stack']} created"
+            f" it, not {stack}. Run the command with `--stack {mark['stack']}`"
+        )
+    return mark
+
+
+def application_name(purpose: str) -> str:
+    """Name a session so that others see who holds what: purpose, user, process (63 bytes)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    tail = f" by {user}, process {os.getpid()}"
+    head = f"vpdb {purpose}".strip().encode("ascii", "replace").decode()
+    return head[: 63 - len(tail)] + tail
+
+
+def first_line(error: BaseException) -> str:
+    """Give the line of a PostgreSQL or Docker error that names the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text.rstrip(".")
+
+
+@contextmanager
+def told_as(action: str, advice: str = "") -> Iterator[None]:
+    """Turn a PostgreSQL error inside the block into `failed to <action>: <cause>. <advice>`."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        cause = first_line(error)
+        detail = (error.diag.message_detail or "").strip() if error.diag else ""
+        text = f"failed to {action}: {cause}{f' ({detail})' if detail else ''}"
+        if isinstance(error, psycopg2.OperationalError) and error.pgcode is None:
+            raise ServerUnreachable(
+                f"{text}. {advice or 'Run it again when the server is back'}"
+            ) from None
+        raise VpdbError(f"{text}{f'. {advice}' if advice else ''}") from None
+
+
+def _ask_for_the_mark(container: str, left_s: float) -> str | None:
+    """Give the mark as JSON, "" for none; None while the server is not up."""
+    tries = str(max(1, int(left_s / 0.05)))
+    try:
+        answer = docker.execute(
+            container,
+            ["sh", "-c", _ASK_FOR_THE_MARK, "sh", tries],
+            stdin=query("server_mark").encode(),
+            timeout_s=max(5.0, left_s + 5),
+        )
+    except docker.DockerFailed:
+        return None  # the container is restarting, or PostgreSQL in it is
+    return answer.decode()

@@ -1,0 +1,134 @@
+"""A clone of a template in place of the live database: two renames in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg2.extensions
+from psycopg2 import sql
+
+from vpdb.database.names import clone_name
+from vpdb.database.server import Server
+from vpdb.database.sessions import end_sessions, ending_sessions
+from vpdb.database.stamp import Stamp, comment_on
+from vpdb.queries import query
+
+Connection = psycopg2.extensions.connection
+
+# Above this a copy of files is faster than one through the write-ahead log, in spite of the two
+# checkpoints it costs (measured: 0.1 s either way at 40 MB, 0.46 against 0.73 s at 400 MB).
+_FILE_COPY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What a database has that a clone of another one does not get."""
+
+    owner: str
+    connection_limit: int
+    has_grants: bool
+    grants: tuple[tuple[str, str, bool], ...]
+
+
+def clone(server: Server, admin: Connection, template: str, live: str) -> str:
+    """Copy a template into a database of its own; give its name. Nobody uses it yet."""
+    name = clone_name(live)
+    copy_database(server, admin, template, name)
+    return name
+
+
+def copy_database(server: Server, admin: Connection, source: str, name: str) -> None:
+    """Copy a whole database; every session in the source is ended, else PostgreSQL refuses."""
+    with admin.cursor() as cursor:
+        cursor.execute(query("database_size"), {"database": source})
+        ((size,),) = cursor.fetchall()
+        strategy = "FILE_COPY" if size > _FILE_COPY_BYTES else "WAL_LOG"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
+            sql.Identifier(name), sql.Identifier(source), sql.SQL(strategy)
+        )
+        if end_sessions(admin, source, patience_s=0.2):
+            try:
+                cursor.execute(statement)
+            except psycopg2.errors.ObjectInUse:
+                pass
+            else:
+                return
+        with ending_sessions(server, source):
+            cursor.execute(statement)
+
+
+def hand_over(admin: Connection, old: str, new: str) -> None:
+    """Give one database what another one has: settings, grants, owner, connection limit."""
+    with admin.cursor() as cursor:
+        cursor.execute(query("database_grants"), {"database": old})
+        ((owner, limit, has_grants, grants),) = cursor.fetchall()
+        belongings = Belongings(owner, limit, has_grants, tuple(tuple(g) for g in grants))
+        for statement in belongings_sql(new, belongings):
+            cursor.execute(statement)
+        cursor.execute(query("copy_database_settings"), {"old": old, "new": new})
+
+
+def belongings_sql(database: str, belongings: Belongings) -> Iterator[sql.Composable]:
+    """Build the statements that give a database these belongings; role names come quoted."""
+    name = sql.Identifier(database)
+    yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.SQL(belongings.owner))
+    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+        name, sql.Literal(belongings.connection_limit)
+    )
+    if not belongings.has_grants:
+        return
+    # Whoever granted anything also revoked what PUBLIC has from the start, or left it in the list.
+    yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(
+        name, sql.SQL(belongings.owner)
+    )
+    for grantee, privilege, grantable in belongings.grants:
+        yield sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+            sql.SQL(privilege),
+            name,
+            sql.SQL(grantee),
+            sql.SQL(" WITH GRANT OPTION" if grantable and grantee != "PUBLIC" else ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One rename of a swap, and the stamp the database carries from then on."""
+
+    old: str
+    new: str
+    stamp: Stamp
+
+
+def swap(server: Server, admin: Connection, renames: Sequence[Rename]) -> None:
+    """Carry out the renames and stamps in one transaction, ending the sessions in the way.
+
+    Clients see all old data or all new data. Where a statement fails, everything is as before;
+    the databases never are without a name or shut.
+    """
+    with _alone(server, [rename.old for rename in renames]), admin.cursor() as cursor:
+        cursor.execute("BEGIN")
+        try:
+            for rename in renames:
+                cursor.execute(
+                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                        sql.Identifier(rename.old), sql.Identifier(rename.new)
+                    )
+                )
+                cursor.execute(comment_on(rename.new, rename.stamp.to_comment()))
+            cursor.execute("COMMIT")
+        except psycopg2.Error:
+            if not admin.closed:
+                cursor.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _alone(server: Server, databases: Sequence[str]) -> Iterator[None]:
+    """End the sessions of all these databases while the block runs."""
+    if not databases:
+        yield
+        return
+    with ending_sessions(server, databases[0]), _alone(server, databases[1:]):
+        yield

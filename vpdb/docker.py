@@ -1,0 +1,206 @@
+"""The docker command line: the few things this project asks of it, with failures in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
+
+# What an engine's address begins with when the engine runs on this machine.
+_LOCAL_SCHEMES = ("unix://", "npipe://", "fd://")
+
+
+class DockerFailed(VpdbError):
+    """The docker command ran and failed; `stderr` holds what it said."""
+
+    def __init__(self, message: str, stderr: str) -> None:
+        super().__init__(message)
+        self.stderr = stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What `docker inspect` says of a container; `ports` maps its TCP ports to host addresses."""
+
+    name: str
+    container_id: str
+    image_id: str
+    status: str
+    labels: Mapping[str, str]
+    ports: Mapping[int, tuple[str, int]]
+    volumes: tuple[str, ...]
+    network_address: str
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == "running"
+
+    @classmethod
+    def from_inspect(cls, document: Mapping[str, Any]) -> Container:
+        """Read one element of `docker container inspect`'s answer."""
+        network = document.get("NetworkSettings") or {}
+        ports = {}
+        for key, bindings in (network.get("Ports") or {}).items():
+            number, _, protocol = key.partition("/")
+            if protocol == "tcp" and bindings:
+                ports[int(number)] = (bindings[0]["HostIp"], int(bindings[0]["HostPort"]))
+        addresses = [
+            attached["IPAddress"]
+            for attached in (network.get("Networks") or {}).values()
+            if attached.get("IPAddress")
+        ]
+        return cls(
+            name=document["Name"].lstrip("/"),
+            container_id=document["Id"],
+            image_id=document["Image"],
+            status=document["State"]["Status"],
+            labels=document["Config"].get("Labels") or {},
+            ports=ports,
+            volumes=tuple(m["Name"] for m in document.get("Mounts") or [] if m.get("Name")),
+            network_address=addresses[0] if addresses else "",
+        )
+
+
+def run(
+    *arguments: str,
+    stdin: bytes = b"",
+    timeout_s: float = 60,
+    env: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run `docker …` and give its standard output.
+
+    Raises ServerUnreachable when docker or its engine is not there, DockerFailed when the command
+    itself fails. Nothing secret belongs into `arguments`: a failure names them.
+    """
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout_s,
+            env=env,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ServerUnreachable(
+            "failed to run docker: no such command on PATH. Install a Docker engine and its CLI"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise ServerUnreachable(
+            f"failed to run docker {arguments[0]}: no answer within {timeout_s:.0f} s."
+            " See whether the Docker engine is busy: docker info"
+        ) from None
+    if done.returncode:
+        raise _failure(arguments, done.stderr.decode(errors="replace").strip())
+    return done.stdout
+
+
+def active_endpoint() -> str:
+    """Give the address of the engine that the active context, or DOCKER_HOST, means.
+
+    GuardRefused when it runs on another machine: the database would be published there.
+    """
+    answer = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout_s=10)
+    address = answer.decode().strip()
+    if not is_local_engine(address):
+        raise GuardRefused(
+            f"failed to use the Docker engine at {address}: it is on another machine, and only a"
+            " local one is supported. Run `docker context use default` and unset DOCKER_HOST"
+        )
+    return address
+
+
+def is_local_engine(address: str) -> bool:
+    """Tell whether an engine address is a socket of this machine."""
+    return address.startswith(_LOCAL_SCHEMES)
+
+
+def inspect_container(name: str) -> Container | None:
+    """Look at a container; None when there is none of that name."""
+    try:
+        answer = run("container", "inspect", name, timeout_s=15)
+    except DockerFailed as error:
+        if "no such container" in error.stderr.lower():
+            return None
+        raise
+    return Container.from_inspect(json.loads(answer)[0])
+
+
+def execute(
+    container: str, command: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60
+) -> bytes:
+    """Run a command inside a running container, fed from `stdin`; give its standard output."""
+    return run("exec", "-i", container, *command, stdin=stdin, timeout_s=timeout_s)
+
+
+def logs(container: str, *, lines: int = 20) -> str:
+    """Give the last lines of a container's log, both streams."""
+    done = subprocess.run(
+        ["docker", "logs", "--tail", str(lines), container],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout.decode(errors="replace")
+
+
+def image_exists(tag: str) -> bool:
+    """Tell whether the engine holds an image of this tag."""
+    try:
+        run("image", "inspect", "--format", "{{.Id}}", tag, timeout_s=15)
+    except DockerFailed as error:
+        if "no such image" in error.stderr.lower():
+            return False
+        raise
+    return True
+
+
+def volume_exists(name: str) -> bool:
+    """Tell whether the engine holds a volume of this name."""
+    try:
+        run("volume", "inspect", "--format", "{{.Name}}", name, timeout_s=15)
+    except DockerFailed as error:
+        if "no such volume" in error.stderr.lower():
+            return False
+        raise
+    return True
+
+
+def build(
+    tag: str, context: Path, *, build_args: Mapping[str, str], timeout_s: float = 1800
+) -> None:
+    """Build an image from a folder with a Dockerfile; DockerFailed carries the last lines."""
+    flags = [
+        part for key, value in build_args.items() for part in ("--build-arg", f"{key}={value}")
+    ]
+    run("build", "--tag", tag, *flags, str(context), timeout_s=timeout_s)
+
+
+def is_installed() -> bool:
+    """Tell whether there is a docker command at all."""
+    return shutil.which("docker") is not None
+
+
+def _failure(arguments: Sequence[str], stderr: str) -> VpdbError:
+    low = stderr.lower()
+    if "cannot connect to the docker daemon" in low or "permission denied while trying" in low:
+        remedy = (
+            "Add yourself to the docker group"
+            if "permission denied" in low
+            else "Start the Docker engine"
+        )
+        return ServerUnreachable(f"failed to reach the Docker engine: {_last(stderr, 1)}. {remedy}")
+    shown = " ".join(arguments[:3])
+    return DockerFailed(f"failed to run docker {shown}: {_last(stderr, 5)}", stderr)
+
+
+def _last(text: str, lines: int) -> str:
+    kept = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+    return " / ".join(kept).rstrip(".") or "no reason given"

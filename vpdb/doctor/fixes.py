@@ -1,0 +1,80 @@
+"""The repairs that are safe: none of them loses data or ends anybody's session."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+
+from vpdb import bulk, docker
+from vpdb.config import Settings
+from vpdb.database import history
+from vpdb.database.password import set_password
+from vpdb.database.server import find_server
+from vpdb.doctor.facts import Facts
+from vpdb.doctor.finding import Finding
+from vpdb.doctor.pulumi_state import is_alive, read_locks
+
+_START_S = 60
+
+
+def repair(facts: Facts, findings: Mapping[str, Finding]) -> list[str]:
+    """Make every repair the findings name; give what was done, in words. Raises VpdbError."""
+    wanted = dict.fromkeys(finding.fix for finding in findings.values() if finding.fix)
+    return [FIXES[name](facts.settings, facts) for name in wanted]
+
+
+def _start_container(settings: Settings, facts: Facts) -> str:
+    name = settings.container
+    paused = facts.box is not None and facts.box.status == "paused"
+    docker.run("unpause" if paused else "start", name)
+    find_server(name, settings.stack, timeout_s=_START_S)
+    return f"started {name}"
+
+
+def _set_password(settings: Settings, _facts: Facts) -> str:
+    # The guard first: the socket of any container would take a new password.
+    find_server(settings.container, settings.stack)
+    set_password(settings.container, settings.user, settings.password)
+    return f"set the password of {settings.user} to the one of the settings"
+
+
+def _drop_unfinished(settings: Settings, _facts: Facts) -> str:
+    server = find_server(settings.container, settings.stack)
+    history.prune(server, settings)
+    return "dropped what interrupted loads left"
+
+
+def _bulk_off(settings: Settings, _facts: Facts) -> str:
+    bulk.switch_off(find_server(settings.container, settings.stack), settings)
+    return "switched bulk mode off"
+
+
+def _clear_locks(_settings: Settings, facts: Facts) -> str:
+    gone = []
+    for lock in facts.state.locks:
+        # Looked at again: a new command may have begun with the same process id meanwhile.
+        current = {found.path: found for found in read_locks(lock.path.parent)}.get(lock.path)
+        if current and current.alive is False and not is_alive(current.pid):
+            current.path.unlink(missing_ok=True)
+            gone.append(str(current.pid))
+    return f"removed the lock of the killed `pulumi` (process {', '.join(gone) or 'none'})"
+
+
+def _remove_leftovers(_settings: Settings, facts: Facts) -> str:
+    leftovers = facts.backup.leftovers if facts.backup else ()
+    for path in leftovers:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return f"removed {', '.join(path.name for path in leftovers)}"
+
+
+FIXES: Mapping[str, Callable[[Settings, Facts], str]] = {
+    "start_container": _start_container,
+    "set_password": _set_password,
+    "drop_unfinished": _drop_unfinished,
+    "bulk_off": _bulk_off,
+    "clear_locks": _clear_locks,
+    "remove_leftovers": _remove_leftovers,
+}

@@ -1,0 +1,150 @@
+"""What Pulumi left on this machine: tools, the stack's state, locks of killed commands.
+
+Read from the files: asking the CLI takes seconds, and it may be what is broken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from vpdb.config import Settings
+from vpdb.doctor.facts import StackLock, State, Tools
+
+_PIN = re.compile(r"^([A-Za-z0-9_-]+)==([0-9.]+)", re.MULTILINE)
+# The packages that a running program needs; the ones for tests may be missing.
+_NEEDED = ("pulumi", "pulumi-docker", "pulumi-command", "psycopg2-binary", "typer", "rich")
+
+
+def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
+    """Collect versions: found here, and pinned in requirements.txt."""
+    from toolchain import tools
+
+    try:
+        text = (project_dir / "requirements.txt").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    pins = dict(_PIN.findall(text))
+    wanted = {name: pins[name] for name in _NEEDED if name in pins}
+    plugins = {
+        name.removeprefix("pulumi-"): version
+        for name, version in wanted.items()
+        if name.startswith("pulumi-")
+    }
+    found = tools.find(project_dir, env) if text else None
+    homes = [tools.user_home(env)] + ([found.home] if found and found.home else [])
+    return Tools(
+        pulumi=_cli_version(found.cli if found else None),
+        packages={name: _package_version(name) for name in wanted},
+        packages_wanted=wanted,
+        plugins={name: tuple(_plugin_versions(homes, name)) for name in plugins},
+        plugins_wanted=plugins,
+    )
+
+
+def look_at_state(settings: Settings, env: Mapping[str, str]) -> State:
+    """Read the stack's state and locks from the file backend."""
+    folder = backend_folder(settings.project_dir, env)
+    if folder is None:
+        return State(error="the stack's state is not in a local folder")
+    state = folder / ".pulumi" / "stacks" / settings.project / f"{settings.stack}.json"
+    locks = folder / ".pulumi" / "locks" / "organization" / settings.project / settings.stack
+    if not state.is_file():
+        return State()
+    try:
+        checkpoint = json.loads(state.read_text(encoding="utf-8"))["checkpoint"]
+    except (OSError, ValueError, KeyError):
+        return State(error=f"{state} cannot be read; its .bak beside it is the one before")
+    latest = checkpoint.get("latest") or {}
+    return State(
+        exists=bool(latest.get("resources")) or bool(latest.get("pending_operations")),
+        pending=tuple(pending(latest)),
+        locks=tuple(read_locks(locks)),
+    )
+
+
+def backend_folder(project_dir: Path, env: Mapping[str, str]) -> Path | None:
+    """Find the folder of a file:// backend; None for every other kind."""
+    import yaml
+
+    url = env.get("PULUMI_BACKEND_URL", "")
+    if not url:
+        document = yaml.safe_load((project_dir / "Pulumi.yaml").read_text(encoding="utf-8"))
+        url = (document.get("backend") or {}).get("url", "")
+    if not url.startswith("file://"):
+        return None
+    # A relative one (file://./x) is relative to the project; URL parsers take the dot for a host.
+    place = unquote(url.removeprefix("file://").split("?")[0])
+    return project_dir / Path(place).expanduser() if urlparse(url).scheme == "file" else None
+
+
+def pending(latest: Mapping[str, Any]) -> Iterator[str]:
+    """Word the operations that were begun and never finished: `creating velpharma-dev`."""
+    for operation in latest.get("pending_operations") or []:
+        urn = (operation.get("resource") or {}).get("urn", "")
+        yield f"{operation.get('type', 'changing')} {urn.rpartition('::')[2] or 'a resource'}"
+
+
+def read_locks(folder: Path) -> Iterator[StackLock]:
+    """Read the lock files (pulumi/pkg/backend/diy/lock.go, `lockContent`)."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            pid = int(content["pid"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        here = content.get("hostname") == socket.gethostname()
+        holder = f"{content.get('username', 'somebody')}"
+        if not here:
+            holder += f" on {content.get('hostname', 'another machine')}"
+        yield StackLock(path, holder, pid, is_alive(pid) if here else None)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs, and is not a zombie that nobody waited for."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        # The state follows the program's name, which may hold blanks and brackets (proc(5)).
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return True
+
+
+def _package_version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _plugin_versions(homes: list[Path], name: str) -> Iterator[str]:
+    for home in homes:
+        for folder in sorted((home / "plugins").glob(f"resource-{name}-v*")):
+            if folder.is_dir():
+                yield folder.name.removeprefix(f"resource-{name}-v")
+
+
+def _cli_version(cli: Path | None) -> str:
+    if cli is None:
+        return ""
+    quiet = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        done = subprocess.run(
+            [cli, "version"], capture_output=True, text=True, env=quiet, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip().removeprefix("v")

@@ -1,0 +1,243 @@
+"""What the master data's tables hold: the one place in `vpdb` that knows the schema by name.
+
+Generator, CSV files and loader read these descriptions; constraints and comments come from the
+catalog of the database, where `postgres/init/02-create-schema.sql` put them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "code", "line", "text", "integer", "smallint", "decimal", "date", "boolean", "choice"
+]
+"""How a value is read: `code` and `line` lose surrounding blanks, `text` is kept as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The CSV names a row of another table by its key; the table keeps that row's id."""
+
+    table: str
+    key: str
+    id_column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a CSV file; `target` is the table's column it fills.
+
+    A `required` value is never empty; a `defaulted` column may be left out of a file altogether.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = False
+    defaulted: bool = False
+    precision: int = 0
+    scale: int = 0
+    choices: tuple[str, ...] = ()
+    reference: Reference | None = None
+    own_target: str = ""
+
+    @property
+    def target(self) -> str:
+        return self.own_target or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table and its CSV file, `<name>.csv`; `key` names the CSV columns that identify a row.
+
+    `unique` are further groups of table columns that no two rows share; `timestamps` are kept by
+    the database.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    identity: str | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    timestamps: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.name}.csv"
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """Every column that a dump writes, in the order of the schema."""
+        identity = (self.identity,) if self.identity else ()
+        return identity + tuple(column.target for column in self.columns) + self.timestamps
+
+
+_DATED = ("created_at", "updated_at")
+
+_MANUFACTURER = Reference("manufacturers", "manufacturer_code", "manufacturer_id")
+_SUBSTANCE = Reference("active_substances", "inn", "active_substance_id")
+_PRODUCT = Reference("products", "product_number", "product_id")
+_CLASS = Reference("system_organ_classes", "soc_code", "system_organ_class_id")
+_TERM = Reference("reaction_terms", "term_code", "reaction_term_id")
+
+FREQUENCIES = ("very_common", "common", "uncommon", "rare", "very_rare", "not_known")
+SERIOUSNESS = ("non_serious", "serious", "life_threatening", "fatal")
+STATUSES = ("authorised", "suspended", "withdrawn")
+SOURCES = ("label", "clinical_trial", "spontaneous", "literature", "authority")
+PACK_UNITS = ("Stück", "ml", "g", "Dosen")
+STRENGTH_UNITS = ("mg", "µg", "g", "mg/ml", "IU", "%")
+
+MANUFACTURERS = Table(
+    "manufacturers",
+    (
+        Column("manufacturer_code", "code", required=True),
+        Column("name", "line", required=True),
+        Column("country_code", "code", required=True),
+        Column("city", "line", required=True),
+        Column("email", "line"),
+    ),
+    key=("manufacturer_code",),
+    identity="manufacturer_id",
+    unique=(("name",),),
+    timestamps=_DATED,
+)
+
+ACTIVE_SUBSTANCES = Table(
+    "active_substances",
+    (
+        Column("inn", "line", required=True),
+        Column("atc_code", "code"),
+        Column("is_controlled", "boolean", required=True, defaulted=True),
+        Column("description", "text"),
+    ),
+    key=("inn",),
+    identity="active_substance_id",
+    timestamps=_DATED,
+)
+
+PRODUCTS = Table(
+    "products",
+    (
+        Column("product_number", "code", required=True),
+        Column("name", "line", required=True),
+        Column(
+            "manufacturer_code",
+            "code",
+            required=True,
+            reference=_MANUFACTURER,
+            own_target="manufacturer_id",
+        ),
+        Column("dosage_form", "line", required=True),
+        Column("pack_size", "integer", required=True),
+        Column("pack_unit", "choice", required=True, choices=PACK_UNITS),
+        Column("price_eur", "decimal", precision=10, scale=2),
+        Column("prescription_only", "boolean", required=True, defaulted=True),
+        Column("marketing_status", "choice", required=True, defaulted=True, choices=STATUSES),
+        Column("authorised_on", "date", required=True),
+        Column("withdrawn_on", "date"),
+        Column("storage_note", "text"),
+    ),
+    key=("product_number",),
+    identity="product_id",
+    timestamps=_DATED,
+)
+
+PRODUCT_ACTIVE_SUBSTANCES = Table(
+    "product_active_substances",
+    (
+        Column(
+            "product_number", "code", required=True, reference=_PRODUCT, own_target="product_id"
+        ),
+        Column(
+            "inn", "line", required=True, reference=_SUBSTANCE, own_target="active_substance_id"
+        ),
+        Column("position", "smallint", required=True, defaulted=True),
+        Column("strength", "decimal", required=True, precision=12, scale=4),
+        Column("strength_unit", "choice", required=True, choices=STRENGTH_UNITS),
+    ),
+    key=("product_number", "inn"),
+    unique=(("product_id", "position"),),
+)
+
+SYSTEM_ORGAN_CLASSES = Table(
+    "system_organ_classes",
+    (
+        Column("soc_code", "code", required=True),
+        Column("name", "line", required=True),
+        Column("display_order", "smallint", required=True),
+    ),
+    key=("soc_code",),
+    identity="system_organ_class_id",
+    unique=(("name",), ("display_order",)),
+)
+
+REACTION_TERMS = Table(
+    "reaction_terms",
+    (
+        Column("term_code", "code", required=True),
+        Column("name", "line", required=True),
+        Column("german_name", "line"),
+        Column(
+            "soc_code",
+            "code",
+            required=True,
+            reference=_CLASS,
+            own_target="system_organ_class_id",
+        ),
+        Column("parent_term_code", "code", reference=_TERM, own_target="parent_term_id"),
+        Column("is_current", "boolean", required=True, defaulted=True),
+    ),
+    key=("term_code",),
+    identity="reaction_term_id",
+    unique=(("name",),),
+    timestamps=_DATED,
+)
+
+ADVERSE_DRUG_REACTIONS = Table(
+    "adverse_drug_reactions",
+    (
+        Column(
+            "product_number", "code", required=True, reference=_PRODUCT, own_target="product_id"
+        ),
+        Column("term_code", "code", required=True, reference=_TERM, own_target="reaction_term_id"),
+        Column("source", "choice", required=True, choices=SOURCES),
+        Column("frequency", "choice", required=True, defaulted=True, choices=FREQUENCIES),
+        Column("seriousness", "choice", required=True, defaulted=True, choices=SERIOUSNESS),
+        Column("report_count", "integer", required=True, defaulted=True),
+        Column("first_reported_on", "date", required=True),
+        Column("last_reviewed_on", "date"),
+        Column("description", "text"),
+    ),
+    key=("product_number", "term_code", "source"),
+    identity="adverse_drug_reaction_id",
+    timestamps=_DATED,
+)
+
+TABLES = (
+    MANUFACTURERS,
+    ACTIVE_SUBSTANCES,
+    PRODUCTS,
+    PRODUCT_ACTIVE_SUBSTANCES,
+    SYSTEM_ORGAN_CLASSES,
+    REACTION_TERMS,
+    ADVERSE_DRUG_REACTIONS,
+)
+"""In the order in which they can be filled: a table stands behind all that it refers to."""
+
+IMPORT_LOG = "data_imports"
+"""Which file changed the data: written by the loader, never loaded from a file."""
+IMPORT_LOG_IDENTITY = "data_import_id"
+IMPORT_LOG_COLUMNS = (
+    IMPORT_LOG_IDENTITY,
+    "file_name",
+    "file_sha256",
+    "table_name",
+    "inserted_rows",
+    "updated_rows",
+    "rejected_rows",
+    "imported_by",
+    "imported_at",
+)

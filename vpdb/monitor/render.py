@@ -1,0 +1,189 @@
+"""A frame as a screen of text: header, locks, work under way, sessions, tables, keys.
+
+Everything is laid out for the size at hand: what does not fit in height is cut from the longest
+sections first, columns that do not fit in width are left out whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from vpdb import units
+from vpdb.monitor import frame as frames
+from vpdb.monitor.model import Frame, View
+from vpdb.monitor.sections import (
+    cut,
+    heading,
+    lock_lines,
+    nothing,
+    plural,
+    session_grid,
+    shorten,
+    table_grid,
+    waiters,
+    work_line,
+)
+
+KEYS = "q quit · p pause · s sort sessions · t sort tables · + - pace · ? help"
+_HELP = (
+    ("q, Ctrl-C", "quit"),
+    ("p, space", "pause and go on"),
+    ("s", "sort sessions by " + ", ".join(frames.SESSION_ORDERS)),
+    ("t", "sort tables by " + ", ".join(frames.TABLE_ORDERS)),
+    ("+ -", "look more or less often"),
+    ("? or any key", "this help, and away with it"),
+)
+PIPE_WIDTH = 160
+"""Columns a frame may take in a pipe."""
+_ALL = 10_000
+
+
+def screen(frame: Frame, view: View, title: str, width: int, height: int) -> RenderableType:
+    """Lay one frame out for a terminal of `width` x `height`, the keys in its last line."""
+    if view.help:
+        return _help(title)
+    head = header(frame, view, title, width)
+    # A header line may take more than one row of a very narrow terminal; it is cut instead.
+    head = head[: max(1, height - 4)]
+    return Group(*head, *_body(frame, view, width, height - len(head) - 1), _footer(view))
+
+
+def plain(frame: Frame, view: View, title: str, width: int) -> RenderableType:
+    """Lay one frame out without limits of height, for a pipe."""
+    return Group(*header(frame, view, title, width), *_body(frame, view, width, _ALL))
+
+
+def header(frame: Frame, view: View, title: str, width: int) -> list[Text]:
+    """The lines above the sections: what this is, what it holds, how the machine does."""
+    sample, server = frame.sample, frame.sample.server
+    lines = [
+        _pair(
+            Text.assemble(
+                (title, "bold"),
+                f" · {server.database} · PostgreSQL {server.version}",
+                f" · up {units.duration(server.up_s)}",
+            ),
+            Text(_when(sample.taken_at, view), "dim"),
+            width,
+        ),
+        cut(Text(sample.stamp)),
+    ]
+    if view.notice:
+        lines.insert(1, cut(Text(f" {view.notice} ", "bold white on red")))
+    usage = [
+        f"database {units.size(server.database_bytes)}",
+        f"volume {units.size(server.volume_bytes)}",
+    ]
+    if sample.container:
+        box = sample.container
+        usage += [
+            f"CPU {box.cpu_percent:.0f} %",
+            f"memory {units.size(box.memory_bytes)} of {units.size(box.memory_limit)}",
+        ]
+    if frame.hit_ratio is not None:
+        usage.append(f"cache {frame.hit_ratio:.1%}")
+    lines.append(_facts(usage))
+    flow = [f"connections {server.connections} of {server.connections_allowed}"]
+    if frame.commits_s is not None:
+        flow += [
+            f"commits {units.short_count(frame.commits_s)}/s",
+            f"rows in {units.short_count(frame.inserted_s or 0)}/s",
+            f"WAL {units.size(frame.wal_bytes_s or 0)}/s",
+        ]
+    state = Text("autovacuum ")
+    if server.autovacuum:
+        state.append(
+            "on" if not server.autovacuum_workers else f"at work ({server.autovacuum_workers})"
+        )
+    else:
+        state.append("off", "bold yellow")
+    off = sum(t.table.autovacuum_off for t in frame.tables)
+    if off:
+        state.append(f" but off for {_tables(off)}", "bold yellow")
+    state.append(" · bulk mode ")
+    state.append(sample.bulk_mode, "bold yellow" if sample.bulk_mode != "off" else "")
+    lines += [_facts(flow), cut(state)]
+    for role, word in (("build", "being built"), ("clone", "being cloned")):
+        names = [f"{d.name} ({units.size(d.bytes)})" for d in sample.databases if d.role == role]
+        if names:
+            lines.append(cut(Text(f"{word}: {', '.join(names)}", "cyan")))
+    kept = frames.kept_databases(sample.databases)
+    if kept:
+        lines.append(
+            cut(Text("kept: " + ", ".join(f"{d.name} ({units.size(d.bytes)})" for d in kept)))
+        )
+    return lines
+
+
+def _body(frame: Frame, view: View, width: int, height: int) -> Iterator[RenderableType]:
+    sample = frame.sample
+    tree = list(lock_lines(frame.locks))
+    sessions = frames.order_sessions(sample.sessions, view.session_order)
+    tables = frames.order_tables(frame.tables, view.table_order)
+    # Each section needs a heading and a line of column names beside its rows.
+    wants = {
+        "locks": len(tree) + 1 if tree else 0,
+        "work": len(sample.work) + 1 if sample.work else 0,
+        "sessions": max(1, len(sessions)) + 1 + bool(sessions),
+        "tables": max(1, len(tables)) + 1 + bool(tables),
+    }
+    given = frames.allot(height, wants, {"locks": 4, "work": 3, "sessions": 4, "tables": 4})
+    if given["locks"]:
+        yield heading(f"Blocked ({plural(waiters(frame.locks), 'session')} waiting)", width, "red")
+        yield from shorten(tree, given["locks"] - 1)
+    if given["work"]:
+        yield heading("Under way", width, "cyan")
+        yield from shorten([work_line(work, width) for work in sample.work], given["work"] - 1)
+    if given["sessions"]:
+        yield heading(
+            f"Sessions at work ({len(sessions)}), by {view.session_order}", width, "green"
+        )
+        yield session_grid(sessions, given["sessions"] - 2, view, width) if sessions else nothing()
+    if given["tables"]:
+        yield heading(f"Tables ({len(tables)}), by {view.table_order}", width, "blue")
+        yield (
+            table_grid(tables, given["tables"] - 2, width, sample.taken_at) if tables else nothing()
+        )
+
+
+def _help(title: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    for key, meaning in _HELP:
+        grid.add_row(Text(key, "bold"), meaning)
+    about = Text(
+        "Sizes are whole tables with indexes. A time in yellow is over the --long threshold, a red"
+        " one is blocked. For single queries in depth use pg_activity.",
+        "dim",
+    )
+    return Group(Text(f"{title}: keys", "bold"), Text(), grid, Text(), about)
+
+
+def _footer(view: View) -> Text:
+    text = Text(KEYS, "dim", no_wrap=True, overflow="ellipsis")
+    return (
+        Text("paused · ", "bold reverse", no_wrap=True).append_text(text) if view.paused else text
+    )
+
+
+def _pair(left: Text, right: Text, width: int) -> Text:
+    left.truncate(max(1, width - right.cell_len - 1), overflow="ellipsis")
+    left.append(" " * max(1, width - left.cell_len - right.cell_len))
+    return cut(left.append_text(right))
+
+
+def _when(taken_at: float, view: View) -> str:
+    pace = f" · every {view.interval_s:g} s" if view.interval_s else ""
+    return time.strftime("%H:%M:%S", time.localtime(taken_at)) + pace
+
+
+def _facts(facts: Sequence[str]) -> Text:
+    return cut(Text(" · ".join(facts)))
+
+
+def _tables(number: int) -> str:
+    return plural(number, "table")

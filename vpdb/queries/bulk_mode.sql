@@ -1,0 +1,8 @@
+-- What data/optimize-for-bulk-insert.sql noted in a database's own settings while bulk mode is on.
+SELECT substr(setting, length('velpharma.bulk_mode=') + 1) AS note
+  FROM pg_db_role_setting AS s
+  JOIN pg_database AS d ON d.oid = s.setdatabase
+ CROSS JOIN unnest(s.setconfig) AS setting
+ WHERE d.datname = %(database)s
+   AND s.setrole = 0
+   AND starts_with(setting, 'velpharma.bulk_mode=')

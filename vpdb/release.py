@@ -1,0 +1,241 @@
+"""The monthly release: bulk mode on, load, bulk mode off, dump; each undone or finished.
+
+Whatever fails or is killed: the load is one transaction, the backup file is replaced whole, and
+bulk mode is switched off behind the load, also behind a failed one. Doing it again goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vpdb import bulk, loader
+from vpdb.backup.notes import read_notes
+from vpdb.config import Settings
+from vpdb.database.catalog import count_rows, read_tables
+from vpdb.database.lock import LOCK_KEY
+from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
+from vpdb.dump import Dumped, dump_live, target_of_team
+from vpdb.errors import VpdbError
+from vpdb.progress import Progress, quiet
+from vpdb.units import count
+
+DATA_DIR = Path("data")
+Action = Literal["run", "nothing"]
+Load = Callable[[Sequence[Path]], None]
+
+# Beside the lock of single changes: a release is several of them.
+_RELEASE_LOCK_KEY = LOCK_KEY + 1
+_RECORD = re.compile(r"Release (\d{4}-\d{2}): CSVs ([0-9a-f]{64})")
+
+
+class ReleaseFailed(VpdbError):
+    """A step of a release failed; what it had begun is undone or finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvInput:
+    """One file of a release, identified by its content."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a release would do, from files alone; `reason` says why nothing is to do."""
+
+    name: str
+    files: tuple[CsvInput, ...]
+    csv_hash: str
+    loader: str
+    action: Action
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release did; without `dumped` there was nothing to do."""
+
+    plan: Plan
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    dumped: Dumped | None = None
+
+
+def plan_release(settings: Settings, name: str) -> Plan:
+    """Decide what a release of the CSVs in data/ has to do; reads files only."""
+    files = tuple(_input(path) for path in loader.csv_files(settings.project_dir / DATA_DIR))
+    csv_hash = hash_of({file.path.name: file.sha256 for file in files})
+    recorded = records(read_notes(target_of_team(settings)))
+    action, reason = decide(name, csv_hash, bool(files), recorded)
+    how = settings.loader or "the built-in loader"
+    return Plan(name, files, csv_hash, how, action, reason)
+
+
+def decide(
+    name: str, csv_hash: str, has_files: bool, recorded: Mapping[str, str]
+) -> tuple[Action, str]:
+    """Decide whether a release is to be made; `recorded` maps releases to their CSVs' hash."""
+    if not has_files:
+        return "nothing", f"there are no CSVs in {DATA_DIR}/"
+    if recorded.get(name) == csv_hash:
+        return "nothing", f"release {name} of these CSVs is in the committed backup already"
+    return "run", ""
+
+
+def records(notes: Sequence[str]) -> dict[str, str]:
+    """Read which releases a backup's remarks name."""
+    found = (_RECORD.fullmatch(note) for note in notes)
+    return {match[1]: match[2] for match in found if match}
+
+
+def with_record(notes: Sequence[str], plan: Plan) -> list[str]:
+    """The remarks of the next backup: those of the one before, and this release once."""
+    others = []
+    for note in notes:
+        match = _RECORD.fullmatch(note)
+        if not match or match[1] != plan.name:
+            others.append(note)
+    return sorted([*others, f"Release {plan.name}: CSVs {plan.csv_hash}"])
+
+
+def hash_of(files: Mapping[str, str]) -> str:
+    """Hash names and contents of files: 64 hex digits; their order does not count."""
+    digest = hashlib.sha256()
+    for name, sha256 in sorted(files.items()):
+        digest.update(f"{len(name.encode())}:{name}:{sha256}".encode())
+    return digest.hexdigest()
+
+
+def make_release(
+    server: Server, settings: Settings, name: str, load: Load, progress: Progress = quiet
+) -> Released:
+    """Make a release unless there is nothing to do. `load` brings the CSVs into the database.
+
+    Raises what the failing step raised; then the backup is as it was, and bulk mode is off.
+    """
+    plan = plan_release(settings, name)
+    if plan.action == "nothing":
+        return Released(plan, {}, {})
+    with _alone(server, name):
+        before = schema_counts(server, settings)
+        with bulk_mode(server, settings, progress):
+            load([file.path for file in plan.files])
+        if plan_release(settings, name).csv_hash != plan.csv_hash:
+            raise ReleaseFailed(
+                f"failed to make release {name}: the CSVs changed while they were loaded."
+                " Run it again"
+            )
+        notes = with_record(read_notes(target_of_team(settings)), plan)
+        dumped = dump_live(server, settings, notes=notes, progress=progress)
+        return Released(plan, before, schema_counts(server, settings), dumped)
+
+
+@contextmanager
+def bulk_mode(server: Server, settings: Settings, progress: Progress) -> Iterator[None]:
+    """Bulk mode for a block; afterwards it is off, whatever happened, unless the settings want it.
+
+    Where the block and the switching off both fail, the block's failure is the one told, with the
+    other one added.
+    """
+    bulk.switch_on(server, settings, progress)
+    try:
+        yield
+    except BaseException as failure:
+        try:
+            _end_bulk_mode(server, settings, progress)
+        except VpdbError as other:
+            if isinstance(failure, VpdbError):
+                raise ReleaseFailed(f"{failure}. Besides: {other}") from failure
+        raise
+    _end_bulk_mode(server, settings, progress)
+
+
+def _end_bulk_mode(server: Server, settings: Settings, progress: Progress) -> None:
+    if not settings.bulk_mode:
+        bulk.switch_off(server, settings, progress)
+
+
+def schema_counts(server: Server, settings: Settings) -> dict[str, int]:
+    """Count the rows of every table in the schema."""
+    with (
+        server.session(settings.database, purpose="count rows") as connection,
+        told_as("count the rows"),
+    ):
+        tables = {
+            name: table
+            for name, table in read_tables(connection).items()
+            if table.schema == settings.db_schema
+        }
+        return count_rows(connection, tables)
+
+
+def commit_message(released: Released) -> str:
+    """The commit message for the new backup, ready to paste."""
+    lines = [f"Release {released.plan.name}: master data", ""]
+    for table in sorted({*released.before, *released.after}):
+        old, new = released.before.get(table, 0), released.after.get(table, 0)
+        if old != new:
+            lines.append(f"{table}: {count(old)} -> {count(new)} rows")
+    if len(lines) == 2:
+        lines.append("The number of rows is as before in every table.")
+    return "\n".join(lines)
+
+
+def commit(settings: Settings, released: Released) -> str:
+    """Commit the backup file alone; give the commit's short id, "" where nothing differs.
+
+    Pushing stays with people. Raises ReleaseFailed with what git said.
+    """
+    target = target_of_team(settings)
+    _git(settings, "add", "--", str(target))
+    if not _git(settings, "status", "--porcelain", "--", str(target)):
+        return ""
+    _git(settings, "commit", "--quiet", "-m", commit_message(released), "--", str(target))
+    return _git(settings, "rev-parse", "--short", "HEAD")
+
+
+def _git(settings: Settings, *args: str) -> str:
+    done = subprocess.run(
+        ["git", *args], cwd=settings.project_dir, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        cause = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise ReleaseFailed(
+            f"failed to commit the backup: git {args[0]}: {cause[0]}."
+            " The backup itself is written; commit it by hand"
+        )
+    return done.stdout.strip()
+
+
+def _input(path: Path) -> CsvInput:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return CsvInput(path, digest.hexdigest(), path.stat().st_size)
+
+
+@contextmanager
+def _alone(server: Server, name: str) -> Iterator[None]:
+    """Let no second release of this stack begin meanwhile."""
+    with (
+        server.session(MAINTENANCE_DATABASE, purpose=f"release {name}") as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (_RELEASE_LOCK_KEY,))
+        ((taken,),) = cursor.fetchall()
+        if not taken:
+            raise ReleaseFailed(
+                f"failed to make release {name}: another release of this stack is under way."
+                " Wait for it to end"
+            )
+        yield
