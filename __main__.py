@@ -1,0 +1,58 @@
+"""VelPharma's development database: settings, image, server, seed, outputs."""
+
+import pulumi
+
+from components import outputs
+from components.docker_engine import local_engine
+from components.errors import as_run_errors
+from components.forecast import describe_reload, refuse_taken_port
+from components.image import PostgresImage, PostgresImageArgs
+from components.seed import Seed, SeedArgs
+from components.server import PostgresServer, PostgresServerArgs
+from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
+from components.wishes import declare_wishes
+from vpdb.content import choose_content
+from vpdb.image import content_tag
+
+# What planning can refuse (a bad setting, a bad backup, no Docker) is refused here, in one line,
+# before any resource is touched.
+with as_run_errors():
+    settings = read_settings()
+    warn_of_shared_wishes(settings)
+    content = choose_content(PROJECT_DIR, settings)
+    engine = local_engine()
+    refuse_taken_port(settings)
+    describe_reload(settings, content)
+
+image = PostgresImage(
+    "postgres",
+    PostgresImageArgs(
+        context=PROJECT_DIR / "postgres",
+        tag=content_tag(PROJECT_DIR / "postgres", base_image=settings.base_image),
+        base_image=settings.base_image,
+    ),
+    pulumi.ResourceOptions(providers=[engine]),
+)
+
+server = PostgresServer(
+    "server",
+    PostgresServerArgs(settings=settings, image_id=image.image_id, data_dir=PROJECT_DIR / "data"),
+    pulumi.ResourceOptions(providers=[engine]),
+)
+
+seed = Seed(
+    "seed",
+    SeedArgs(
+        settings=settings,
+        content=content,
+        volume=server.volume.name,
+        container=server.container.name,
+        container_id=server.container.id,
+    ),
+    # A new volume is empty, so the data has to be loaded again with it.
+    pulumi.ResourceOptions(replace_with=[server.volume]),
+)
+
+declare_wishes(settings, server, seed)
+
+outputs.export(settings, server, seed)

@@ -1,0 +1,52 @@
+"""A `command.local.Command` that runs `python -m vpdb …` of this project on this stack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+
+from components.settings import PROJECT_DIR
+from vpdb.config import Settings
+
+# `python -c` takes the whole command as one argument, without a shell and its quoting, so the
+# same line works on every platform.
+INTERPRETER = [sys.executable, "-c"]
+
+
+def engine_command(
+    name: str,
+    settings: Settings,
+    *,
+    create: Sequence[str],
+    delete: Sequence[str] = (),
+    triggers: Sequence[Any] = (),
+    environment: Mapping[str, pulumi.Input[str]] | None = None,
+    opts: pulumi.ResourceOptions,
+) -> command.local.Command:
+    """Declare a command resource; `create` and `delete` are arguments of `python -m vpdb`.
+
+    Its standard output goes into the state, so these commands print summaries, never rows. Without
+    an `update` a changed input runs `create` again: each of them is safe to repeat.
+    """
+    return command.local.Command(
+        name,
+        interpreter=INTERPRETER,
+        create=_line(settings, create),
+        delete=_line(settings, delete) if delete else None,
+        triggers=list(triggers),
+        environment=environment,
+        dir=str(PROJECT_DIR),
+        # The output of an earlier run is no input of the next one.
+        add_previous_output_in_env=False,
+        # A new trigger replaces the command; its `delete` must not undo the new one's `create`.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+    )
+
+
+def _line(settings: Settings, arguments: Sequence[str]) -> str:
+    words = [*arguments, "--stack", settings.stack]
+    return f"import sys; from vpdb.cli.app import main; sys.exit(main({words!r}))"

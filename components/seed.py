@@ -1,0 +1,135 @@
+"""Seed: the data in the live database, keyed on the content of what was loaded.
+
+A thin edge over `vpdb.database`: the provider decides replace, update or nothing, the engine loads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components.errors import as_provider_errors
+from vpdb.config import Settings
+
+if TYPE_CHECKING:
+    from vpdb.content import Content
+
+# Another value of one of these means other data in the live database.
+RELOADING_INPUTS = ("contentId", "database", "schema", "volume")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedArgs:
+    settings: Settings
+    content: Content
+    volume: pulumi.Input[str]
+    container: pulumi.Input[str]
+    # Not part of the key: a container made anew only has the seed wait for its server.
+    container_id: pulumi.Input[str]
+
+
+class SeedProvider(ResourceProvider):
+    """Loads the content into the stack's server; captures no value: pickled by reference."""
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Invoked once in the provider's process: the stack's settings reach it this way."""
+        self._config = req.config
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Invoked while planning: replace for other data, update for another way to the server.
+
+        When only the content changed and the live database already holds it, the update adopts
+        it. A silent server counts as one that does not.
+        """
+        from components import seed_actions
+
+        changed = changed_inputs(_olds, _news)
+        reloading = [key for key in RELOADING_INPUTS if key in changed]
+        if reloading == ["contentId"] and seed_actions.holds(self._config, _news):
+            reloading = []
+        return DiffResult(changes=bool(changed), replaces=reloading, delete_before_replace=False)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Invoked for a new or replaced seed: the live database holds the content afterwards."""
+        from components import seed_actions
+
+        with as_provider_errors():
+            seed_actions.load(self._config, props)
+        return CreateResult(id_=f"{props['database']}@{props['container']}", outs=props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Invoked by refresh: gone only where the volume or the live database surely is gone."""
+        from components import seed_actions
+
+        with as_provider_errors():
+            return ReadResult("" if seed_actions.is_gone(props) else id_, props)
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Invoked for a changed port, password or container, and to adopt a live content."""
+        from components import seed_actions
+
+        with as_provider_errors():
+            if _olds["contentId"] != _news["contentId"]:
+                seed_actions.load(self._config, _news)
+            else:
+                seed_actions.reach(_news)
+        return UpdateResult(outs=_news)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Invoked after a replacement and on destroy: the data belongs to the volume.
+
+        Deleting here would delete what the replacement has just loaded.
+        """
+
+
+class Seed(Resource, module="velpharma", name="Seed"):
+    """The content of the live database."""
+
+    source: pulumi.Output[str]
+    tables: pulumi.Output[dict[str, str]]
+
+    def __init__(
+        self, name: str, args: SeedArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        settings, content = args.settings, args.content
+        inputs = {
+            "contentId": content.content_id,
+            "source": content.label,
+            "tables": {table: f"{rows} rows" for table, rows in content.tables.items()},
+            "stack": settings.stack,
+            "port": settings.port,
+            "database": settings.database,
+            "schema": settings.db_schema,
+            "user": settings.user,
+            "password": pulumi.Output.secret(settings.password),
+            "volume": args.volume,
+            "container": args.container,
+            "containerId": args.container_id,
+        }
+        own = pulumi.ResourceOptions(additional_secret_outputs=["password"])
+        super().__init__(SeedProvider(), name, inputs, pulumi.ResourceOptions.merge(opts, own))
+
+    @property
+    @pulumi.getter(name="contentId")
+    def content_id(self) -> pulumi.Output[str]:
+        """The hash of everything that decides what a load gives: 64 hex digits."""
+        value: pulumi.Output[str] = pulumi.get(self, "contentId")
+        return value
+
+
+def changed_inputs(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
+    """Name the inputs that differ; the serialized provider is no input of the seed's own."""
+    return sorted(key for key in news if key != "__provider" and news[key] != olds.get(key))

@@ -1,0 +1,89 @@
+"""What the seed's provider does in its own process, by the engine's means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi.dynamic.config import Config
+
+from components.settings import PROJECT_DIR
+from vpdb import docker
+from vpdb.config import Settings, project_defaults
+from vpdb.content import Content, choose_content
+from vpdb.database.load import load_content
+from vpdb.database.password import ensure_password
+from vpdb.database.server import Server, find_server
+from vpdb.database.stamp import read_stamp
+from vpdb.errors import BackupRefused, VpdbError
+from vpdb.progress import print_lines
+
+# While planning nobody waits for a server that is silent; in seconds.
+PLANNING_TIMEOUT_S = 1.0
+# A first start of the cluster takes some seconds, a recovery after a kill longer.
+START_TIMEOUT_S = 120.0
+
+# One run of Pulumi is one provider process: what it found stays true as long as the container,
+# known by its id, is the same one.
+_found: dict[tuple[str, str, int, str], Server] = {}
+
+
+def load(config: Config, props: dict[str, Any]) -> None:
+    """Make the live database hold the content that was planned, and let the developer in."""
+    settings = settings_of(config, props)
+    content = planned_content(settings, props)
+    server = _server(props, START_TIMEOUT_S)
+    load_content(server, settings, content, print_lines())
+    ensure_password(server, props["user"], props["password"])
+
+
+def reach(props: dict[str, Any]) -> None:
+    """Wait for the server, and let the developer in with the password set."""
+    server = _server(props, START_TIMEOUT_S)
+    ensure_password(server, props["user"], props["password"])
+
+
+def holds(config: Config, props: dict[str, Any]) -> bool:
+    """Tell whether the live database surely holds the planned content; nobody is waited for."""
+    settings = settings_of(config, props)
+    try:
+        server = _server(props, PLANNING_TIMEOUT_S)
+        stamp = read_stamp(server, settings.database, timeout_s=PLANNING_TIMEOUT_S)
+    except VpdbError:
+        return False
+    return stamp is not None and stamp.content_id == props["contentId"]
+
+
+def is_gone(props: dict[str, Any]) -> bool:
+    """Tell whether the volume is gone; an engine that does not answer proves nothing."""
+    try:
+        return not docker.volume_exists(props["volume"])
+    except VpdbError:
+        return False
+
+
+def settings_of(config: Config, props: dict[str, Any]) -> Settings:
+    """Read the stack's settings from the configuration that the engine gave the provider."""
+    project, defaults = project_defaults(PROJECT_DIR)
+    values = {key: config.get(f"{project}:{key}") for key in defaults}
+    given = {key: value for key, value in values.items() if value is not None}
+    return Settings.from_values(PROJECT_DIR, project, props["stack"], given, defaults)
+
+
+def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
+    """Read the source again; refuse one that is no longer what the plan showed."""
+    content = choose_content(PROJECT_DIR, settings)
+    if content.content_id != props["contentId"]:
+        raise BackupRefused(
+            content.path or PROJECT_DIR / "postgres" / "init",
+            "it changed after this run was planned",
+            remedy="Run `pulumi up` again",
+        )
+    return content
+
+
+def _server(props: dict[str, Any], timeout_s: float) -> Server:
+    """Find the stack's server; what planning found serves the load that follows at once."""
+    key = (props["container"], props["containerId"], props["port"], props["stack"])
+    if key not in _found:
+        _found[key] = find_server(props["container"], props["stack"], timeout_s=timeout_s)
+    return _found[key]

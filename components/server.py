@@ -1,0 +1,108 @@
+"""PostgresServer: the volume that holds the cluster and the container that serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+
+from vpdb.config import Settings
+
+CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
+CONTAINER_PORT = 5432
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServerArgs:
+    settings: Settings
+    image_id: pulumi.Input[str]
+    # Mounted read-only at /data, so that the scripts there also run by hand: psql -f /data/…
+    data_dir: Path
+
+
+class PostgresServer(pulumi.ComponentResource):
+    """A PostgreSQL container on its own volume, published on one address of this machine."""
+
+    volume: docker.Volume
+    container: docker.Container
+
+    def __init__(
+        self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("velpharma:index:PostgresServer", name, {}, opts)
+        settings = args.settings
+        self.volume = docker.Volume(
+            f"{name}-data",
+            name=settings.volume,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # The name is fixed: two volumes of this stack cannot exist side by side.
+                delete_before_replace=True,
+            ),
+        )
+        self.container = docker.Container(
+            name,
+            name=settings.container,
+            image=args.image_id,
+            envs=container_environment(settings),
+            ports=[
+                docker.ContainerPortArgs(
+                    internal=CONTAINER_PORT, external=settings.port, ip=settings.address
+                )
+            ],
+            mounts=[
+                docker.ContainerMountArgs(
+                    type="volume", source=self.volume.name, target=CLUSTER_DIRECTORY
+                ),
+                docker.ContainerMountArgs(
+                    type="bind", source=str(args.data_dir), target="/data", read_only=True
+                ),
+            ],
+            labels=[
+                docker.ContainerLabelArgs(label=label, value=value)
+                for label, value in container_labels(settings).items()
+            ],
+            restart="unless-stopped",
+            # SIGINT is PostgreSQL's fast shutdown; without it open sessions delay every stop.
+            stop_signal="SIGINT",
+            # The seed waits for the server with a tight poll; the provider's own polls slowly.
+            wait=False,
+            destroy_grace_seconds=30,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Name and port are fixed: the old container has to go first.
+                delete_before_replace=True,
+                # A container keeps the volume it was made with, so a new volume needs a new one.
+                replace_with=[self.volume],
+                replace_on_changes=["mounts"],
+            ),
+        )
+        self.register_outputs({"volume": self.volume.name, "container": self.container.name})
+
+
+def container_environment(settings: Settings) -> list[str]:
+    """Give the `NAME=value` list that the image's entrypoint reads on an empty volume.
+
+    It holds no secret: `docker inspect` shows it to everyone. The entrypoint takes the superuser's
+    password from a file, and this one gives another random UUID to each reader, so nobody knows
+    it; the way in is the container's own socket. The seed sets the application role's password.
+    """
+    return [
+        "POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid",
+        f"POSTGRES_DB={settings.database}",
+        f"VELPHARMA_SCHEMA={settings.db_schema}",
+        f"VELPHARMA_STACK={settings.stack}",
+        f"VELPHARMA_USER={settings.user}",
+    ]
+
+
+def container_labels(settings: Settings) -> dict[str, str]:
+    """Give the labels by which `python -m vpdb` and `docker ps` find the container."""
+    return {
+        "velpharma.project": settings.project,
+        "velpharma.stack": settings.stack,
+        "velpharma.database": settings.database,
+        "velpharma.schema": settings.db_schema,
+    }
