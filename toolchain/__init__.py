@@ -1,0 +1,1 @@
+"""What `bootstrap.py` does, a step a module; standard library only, for it runs first of all."""
