@@ -1,0 +1,1 @@
+"""What watches or does one run in a process of its own."""
