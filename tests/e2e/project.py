@@ -1,0 +1,232 @@
+"""A copy of the checkout with a stack of its own, driven through the real Pulumi CLI."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from vpdb.config import BASE_IMAGE_VARIABLE, project_defaults
+from vpdb.image import content_tag
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BACKUP = "backups/production_backup_data_only.sql"
+PASSWORD = "velpharma"
+
+
+@dataclass
+class Project:
+    """One working copy; `stack` is the stack that commands mean."""
+
+    folder: Path
+    stack: str
+    port: int
+    env: dict[str, str] = field(repr=False)
+
+    @property
+    def container(self) -> str:
+        return f"velpharma-{self.stack}"
+
+    @property
+    def volume(self) -> str:
+        return f"velpharma-{self.stack}-data"
+
+    @property
+    def backup(self) -> Path:
+        return self.folder / BACKUP
+
+    def run(self, *command: str, check: bool = True, timeout_s: float = 240) -> str:
+        """Run a command in the copy; give stdout and stderr together."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} exited {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def pulumi(self, *args: str, check: bool = True) -> str:
+        return self.run("pulumi", *args, "--non-interactive", "--color=never", check=check)
+
+    def up(self, *args: str) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.stack, *args)
+
+    def refused_up(self, *args: str) -> str:
+        """Run an `up` that has to fail; give what it printed."""
+        output = self.pulumi(
+            "up", "--yes", "--skip-preview", "--stack", self.stack, *args, check=False
+        )
+        assert "error" in output, output
+        return output
+
+    def bootstrap(self, *args: str, check: bool = True) -> str:
+        return self.run(sys.executable, "bootstrap.py", *args, check=check)
+
+    def vpdb(self, *args: str, check: bool = True) -> str:
+        python = self.folder / ".venv" / "bin" / "python"
+        return self.run(str(python), "-m", "vpdb", *args, "--stack", self.stack, check=check)
+
+    def preview(self, *args: str) -> str:
+        return self.pulumi("preview", "--diff", "--stack", self.stack, *args)
+
+    def planned(self) -> dict[str, str]:
+        """Give the operations that `pulumi preview` plans: resource name -> operation."""
+        text = self.pulumi("preview", "--json", "--stack", self.stack)
+        document = json.loads(text[text.index("{") :])
+        return {
+            step["urn"].rsplit("::", 1)[-1] + "/" + step["urn"].rsplit("::", 2)[-2]: step["op"]
+            for step in document.get("steps", [])
+            if step["op"] != "same"
+        }
+
+    def outputs(self) -> dict[str, Any]:
+        text = self.pulumi("stack", "output", "--json", "--show-secrets", "--stack", self.stack)
+        result: dict[str, Any] = json.loads(text)
+        return result
+
+    def config(self, key: str, value: str, *flags: str) -> None:
+        self.pulumi("config", "set", *flags, key, value, "--stack", self.stack)
+
+    def query(self, sql: str, *, password: str = PASSWORD) -> list[tuple[Any, ...]]:
+        """Ask the live database as the application role."""
+        connection = psycopg2.connect(
+            host="127.0.0.1",
+            port=self.port,
+            dbname="velpdevdb",
+            user="velpharma",
+            password=password,
+            connect_timeout=10,
+        )
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def counts(self) -> tuple[int, int]:
+        """Give the live numbers of products and adverse drug reactions."""
+        ((products, reactions),) = self.query(
+            "SELECT (SELECT count(*) FROM vpv4.products),"
+            " (SELECT count(*) FROM vpv4.adverse_drug_reactions)"
+        )
+        return products, reactions
+
+    def content_hash(self) -> str:
+        """Give a hash over every row of every table in the schema."""
+        tables = self.query(
+            "SELECT quote_ident(table_name) FROM information_schema.tables"
+            " WHERE table_schema = 'vpv4' AND table_type = 'BASE TABLE' ORDER BY 1"
+        )
+        hashes = []
+        for (table,) in tables:
+            rows = self.query(
+                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+                f" FROM vpv4.{table} t"
+            )
+            hashes.append(f"{table}={rows[0][0]}")
+        return ";".join(hashes)
+
+    def edit_backup(self, old: str, new: str) -> None:
+        text = self.backup.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in the backup"
+        self.backup.write_text(text.replace(old, new, 1), encoding="utf-8", newline="\n")
+
+    def second_stack(self, stack: str) -> Project:
+        return Project(self.folder, stack, free_port(), self.env)
+
+    def remove(self) -> None:
+        """Take away exactly what this stack made, whatever state a test left it in."""
+        self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.stack, check=False)
+        self.pulumi("stack", "rm", "--yes", "--force", self.stack, check=False)
+        docker("rm", "--force", self.container, check=False)
+        docker("volume", "rm", "--force", self.volume, check=False)
+        base = self.env.get(BASE_IMAGE_VARIABLE) or project_defaults(self.folder)[1]["baseImage"]
+        image = content_tag(self.folder / "postgres", base_image=base)
+        docker("rmi", "--force", image, check=False)
+        # A killed pulumi leaves its language host and providers behind; they name the folder.
+        subprocess.run(["pkill", "-KILL", "-f", f"{self.folder}( |/|$)"], check=False)
+
+
+def docker(*args: str, check: bool = True) -> str:
+    done = subprocess.run(["docker", *args], capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"docker {' '.join(args)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def free_port() -> int:
+    """Give a port nobody listens on, below those the system hands out for outgoing connections.
+
+    Pulumi's own processes talk to one another over such ports.
+    """
+    while True:
+        port = secrets.choice(range(15000, 30000))
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy what git tracks or would track, with the environment linked in."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listing.split("\0")):
+        source, copy = CHECKOUT / name, target / name
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+    # An image of its own, so that a test may remove it under nobody else's containers.
+    with (target / "postgres" / "Dockerfile").open("a") as dockerfile:
+        dockerfile.write(f"LABEL velpharma.test={secrets.token_hex(6)}\n")
+    (target / ".venv").symlink_to(CHECKOUT / ".venv")
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for args in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "copy"]):
+        subprocess.run([*git, *args], cwd=target, check=True, capture_output=True)
+
+
+def tool_environment() -> dict[str, str]:
+    """Give the environment that `python3 bootstrap.py env` prepares a shell with."""
+    text = subprocess.run(
+        [sys.executable, "bootstrap.py", "env"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    shell = subprocess.run(
+        ["sh", "-c", f"{text}\nenv -0"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout
+    env = dict(line.split("=", 1) for line in shell.split("\0") if "=" in line)
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_STACK", "VELPHARMA_STACK"):
+        env.pop(name, None)
+    env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    return env
+
+
+def new_project(folder: Path, name: str) -> Project:
+    """Copy the checkout and make a stack of a unique name in it, on a free port."""
+    copy_checkout(folder)
+    project = Project(folder, f"e2e-{name}-{secrets.token_hex(3)}", free_port(), tool_environment())
+    project.pulumi("stack", "init", project.stack)
+    project.config("port", str(project.port))
+    return project

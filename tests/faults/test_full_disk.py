@@ -1,0 +1,80 @@
+"""A disk that fills up during a load: refused in one line, nothing lost, and it goes on later."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.conftest import Arena, changed_backup
+from tests.integration.conftest import new_stacks
+from tests.support.contents import ask
+from tests.support.server import image_tag, running_server
+from vpdb import docker
+from vpdb.database.server import find_server
+
+DATA = "/var/lib/postgresql/data"
+FILLER = f"{DATA}/filler"
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena, str]]:
+    """A server on a volume of 400 MB in memory; a second container keeps the volume mounted."""
+    from tests.faults.conftest import REAL
+
+    name = f"vpdb-test-disk-{secrets.token_hex(4)}"
+    options = ("--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=400m")
+    docker.run("volume", "create", *options, name)
+    try:
+        docker.run(
+            *("run", "--detach", "--name", name, "--volume", f"{name}:{DATA}"),
+            *("--entrypoint", "sleep", image_tag(), "infinity"),
+        )
+        with running_server(volume=name) as server:
+            # The image's 2 GB of write-ahead log alone would fill this disk, between faults too.
+            for setting in ("max_wal_size = '64MB'", "min_wal_size = '32MB'"):
+                ask(server, "postgres", f"ALTER SYSTEM SET {setting}")
+            ask(server, "postgres", "SELECT pg_reload_conf()")
+            folder = tmp_path_factory.mktemp("disk")
+            with new_stacks(server, folder) as make:
+                new = folder / "new.sql"
+                new.write_bytes(changed_backup(REAL.read_bytes()))
+                arena = Arena(make(), REAL, new)
+                arena.run("load", new, templates=0)
+                arena.new_rows = arena.rows()
+                arena.run("load", REAL, templates=0)
+                arena.old_rows = arena.rows()
+                yield arena, name
+    finally:
+        docker.run("rm", "--force", name)
+        docker.run("volume", "rm", "--force", name)
+
+
+@pytest.mark.parametrize(
+    "left_mb",
+    [12, *(pytest.param(n, marks=pytest.mark.faults) for n in (0, 1, 2, 4, 8, 16, 20, 24, 28, 32))],
+)
+def test_a_disk_fills_up_during_a_load(small_disk: tuple[Arena, str], left_mb: int) -> None:
+    arena, holder = small_disk
+    arena.run("load", arena.old, templates=0)
+    docker.execute(holder, ["rm", "-f", FILLER])
+    free = docker.execute(holder, ["df", "--output=avail", "-B1", DATA]).split()[-1]
+    fill = f"head -c {max(0, int(free) - left_mb * MEGABYTE)} /dev/zero > {FILLER}"
+    docker.execute(holder, ["sh", "-c", fill])
+    child = arena.start("load", arena.new)
+    output = child.communicate(timeout=120)[0]
+    docker.execute(holder, ["rm", "-f", FILLER])
+    assert "Traceback" not in output
+    if child.returncode:
+        assert output.startswith("refused: failed to "), output
+    found = docker.inspect_container(arena.server.container)
+    if found is not None and not found.is_running:  # no room even for the write-ahead log
+        arena.restart_server()
+    find_server(arena.server.container, arena.server.stack, timeout_s=120)
+    # Refused behind the swap, where the old database is dropped, the new content is live already.
+    arena.is_one_content((arena.old_rows, arena.new_rows))
+    arena.run("load", arena.new, templates=0)
+    arena.is_one_content((arena.new_rows,))
+    arena.has_nothing_left_over()

@@ -1,0 +1,110 @@
+"""One real server for all integration tests; each test has a live database of its own in it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from psycopg2 import sql
+
+from tests.support.contents import ask, databases_of
+from tests.support.server import CHECKOUT, running_server, settings_for
+from vpdb import docker
+from vpdb.config import Settings
+from vpdb.content import INIT_DIR, Content, choose_content
+from vpdb.database.load import LoadResult, load_content
+from vpdb.database.server import Server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A container with the mark, removed exactly by its name at the end."""
+    with running_server() as found:
+        yield found
+
+
+@dataclass
+class Stack:
+    """A project folder and the live database that it is about."""
+
+    server: Server
+    folder: Path
+    live: str
+
+    @property
+    def init(self) -> Path:
+        return self.folder / INIT_DIR
+
+    @property
+    def backup(self) -> Path:
+        return self.folder / "backups" / "production_backup_data_only.sql"
+
+    def settings(self, **changes: object) -> Settings:
+        return settings_for(self.server, self.folder, **{"database": self.live, **changes})
+
+    def content(self, **changes: object) -> Content:
+        return choose_content(self.folder, self.settings(**changes))
+
+    def load(self, **changes: object) -> LoadResult:
+        return load_content(self.server, self.settings(**changes), self.content(**changes))
+
+    def ask(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        return ask(self.server, self.live, statement, *values)
+
+    def databases(self) -> list[str]:
+        return databases_of(self.server, self.live)
+
+    def kinds(self) -> list[str]:
+        """Give what there is beside the live database, by kind: template, kept …"""
+        tails = [name.removeprefix(self.live) for name in self.databases()]
+        return sorted(tail.split("_")[1] for tail in tails if tail)
+
+    def use_schema(self, text: str) -> None:
+        """Exchange the project's schema for another one, without extensions."""
+        (self.init / "02-create-schema.sql").write_text(text)
+        (self.init / "03-create-extensions.sql").write_text("")
+        (self.init / "_05-seed-base.sql.disabled").unlink(missing_ok=True)
+
+    def dump(self, *flags: str, database: str | None = None) -> bytes:
+        """Write a dump of a database with the server's own pg_dump."""
+        command = ["pg_dump", "-U", "postgres", *flags, database or self.live]
+        return docker.execute(self.server.container, command, timeout_s=120)
+
+
+@contextmanager
+def new_stacks(server: Server, folder: Path) -> Iterator[Callable[[], Stack]]:
+    """Make stacks of the checkout's schema and seed, without a backup; drop all they had."""
+    made: list[Stack] = []
+
+    def make() -> Stack:
+        project = folder / f"project{len(made)}"
+        (project / "backups").mkdir(parents=True)
+        shutil.copytree(CHECKOUT / "postgres", project / "postgres")
+        shutil.copy(CHECKOUT / "Pulumi.yaml", project)
+        made.append(Stack(server, project, f"t{secrets.token_hex(5)}"))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for stack in made:
+            for name in stack.databases():
+                drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+                with server.session("postgres") as connection, connection.cursor() as cursor:
+                    cursor.execute(drop)
+
+
+@pytest.fixture
+def new_stack(server: Server, tmp_path: Path) -> Iterator[Callable[[], Stack]]:
+    with new_stacks(server, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def stack(new_stack: Callable[[], Stack]) -> Stack:
+    return new_stack()

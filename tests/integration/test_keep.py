@@ -1,0 +1,263 @@
+"""Local changes are kept aside and come back: keep, undo, reset, snapshots, prune."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import Stack
+from tests.support.contents import ask, rows_of
+from vpdb.content import Content
+from vpdb.database import history
+from vpdb.database.adopt import adopt_dump, dump_horizon
+from vpdb.database.sessions import list_sessions
+from vpdb.database.status import IN_STEP, LOCALLY_CHANGED, STALE, read_status
+from vpdb.errors import VpdbError
+
+CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
+MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
+
+
+def never() -> Content:
+    raise AssertionError("the files were read though the template is there")
+
+
+def test_a_changed_database_is_kept_with_all_that_was_in_it(stack: Stack) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+    changed = rows_of(stack.server, stack.live)
+    result = stack.load()
+    assert result.action == "cloned"
+    assert result.kept is not None
+    assert result.changes.describe() == "vpv4.products (1 changed)"
+    assert rows_of(stack.server, result.kept) == changed
+    assert stack.ask(MINE) == [(0,)]
+
+
+def test_a_write_in_the_last_moment_before_the_swap_is_kept(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vpdb.database import load
+    from vpdb.database.swap import swap
+
+    stack.load()
+
+    def write_then_swap(*arguments: object) -> None:
+        stack.ask(CHANGE)
+        swap(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(load, "swap", write_then_swap)
+    result = stack.load(source="empty")
+    assert result.kept is not None
+    assert ask(stack.server, result.kept, MINE) == [(1,)]
+
+
+def test_only_the_newest_are_kept(stack: Stack) -> None:
+    stack.load()
+    names = []
+    for _ in range(3):
+        stack.ask(CHANGE)
+        names.append(stack.load(keptDatabases=2).kept)
+    assert [n for n in stack.databases() if "_kept_" in n] == names[1:]
+
+
+def test_none_is_kept_where_the_settings_say_so(stack: Stack) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+    assert stack.load(keptDatabases=0).kept is None
+    assert stack.kinds() == ["template"]
+
+
+def test_undo_brings_back_and_a_second_undo_returns(stack: Stack) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+    mine = rows_of(stack.server, stack.live)
+    stack.load(source="empty")
+    empty = rows_of(stack.server, stack.live)
+
+    back = history.undo(stack.server, stack.settings())
+    assert rows_of(stack.server, stack.live) == mine
+    assert back.stamp.origin == "undo"
+    assert back.kept is not None
+
+    history.undo(stack.server, stack.settings())
+    assert rows_of(stack.server, stack.live) == empty
+    history.undo(stack.server, stack.settings())
+    assert rows_of(stack.server, stack.live) == mine
+    assert stack.kinds() == ["kept", "template", "template"]
+
+
+def test_after_undo_a_load_keeps_the_changes_again(stack: Stack) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+    stack.load(source="empty")
+    history.undo(stack.server, stack.settings())
+    result = stack.load(source="empty")
+    assert result.kept is not None
+    assert ask(stack.server, result.kept, MINE) == [(1,)]
+
+
+def test_undo_without_anything_kept_says_so(stack: Stack) -> None:
+    stack.load()
+    with pytest.raises(history.NothingThere, match="no database is kept"):
+        history.undo(stack.server, stack.settings())
+
+
+def test_reset_gives_the_loaded_content_anew_without_reading_a_file(stack: Stack) -> None:
+    stack.load()
+    fresh = rows_of(stack.server, stack.live)
+    stack.ask(CHANGE)
+    stack.ask("SELECT nextval('vpv4.products_product_id_seq')")
+    result = history.reset(stack.server, stack.settings(), never)
+    assert rows_of(stack.server, stack.live) == fresh
+    assert result.kept is not None
+    again = history.reset(stack.server, stack.settings(), never)
+    assert again.kept is None
+
+
+def test_reset_goes_back_to_what_was_loaded_not_to_what_the_files_say(stack: Stack) -> None:
+    stack.load(source="empty")
+    stack.ask(
+        "INSERT INTO vpv4.system_organ_classes (soc_code, name, display_order) VALUES ('a', 'b', 1)"
+    )
+    history.reset(stack.server, stack.settings(source="seed"), never)
+    assert stack.ask("SELECT count(*) FROM vpv4.system_organ_classes") == [(0,)]
+
+
+def test_reset_builds_a_template_that_is_gone(stack: Stack) -> None:
+    stack.load(templates=0)
+    stack.ask(CHANGE)
+    result = history.reset(stack.server, stack.settings(), stack.content)
+    assert result.action == "built"
+    assert stack.ask(MINE) == [(0,)]
+    assert stack.ask("SELECT count(*) FROM vpv4.products") == [(3,)]
+
+
+def test_reset_refuses_where_template_and_file_are_gone(stack: Stack) -> None:
+    stack.load(templates=0)
+    before = stack.databases()
+    with pytest.raises(history.NothingThere, match="has changed since"):
+        history.reset(stack.server, stack.settings(), lambda: stack.content(source="empty"))
+    assert stack.databases() == before
+
+
+def test_a_snapshot_comes_back_as_often_as_wanted(stack: Stack) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+    mine = rows_of(stack.server, stack.live)
+    made = history.snapshot(stack.server, stack.settings(), "before_import")
+    assert made.size_bytes > 1_000_000
+    for _ in range(2):
+        stack.ask("DELETE FROM vpv4.adverse_drug_reactions")
+        result = history.restore(stack.server, stack.settings(), "before_import")
+        assert rows_of(stack.server, stack.live) == mine
+        assert result.kept is not None
+    assert [d.name for d in history.snapshots(stack.server, stack.settings())] == [made.name]
+    history.drop_snapshot(stack.server, stack.settings(), "before_import")
+    assert history.snapshots(stack.server, stack.settings()) == []
+
+
+def test_a_snapshot_ends_sessions_and_they_can_be_named_before(stack: Stack) -> None:
+    stack.load()
+    with stack.server.session(stack.live, purpose="somebody's work"):
+        (session,) = list_sessions(stack.server, stack.live)
+        assert "vpdb somebody's work by " in session.describe()
+        assert "as vpdb" in session.describe()
+        history.snapshot(stack.server, stack.settings(), "s1")
+    assert list_sessions(stack.server, stack.live) == []
+
+
+def test_snapshots_that_are_not_there_or_there_already_are_refused(stack: Stack) -> None:
+    stack.load()
+    settings = stack.settings()
+    with pytest.raises(history.NothingThere, match="none of that name"):
+        history.restore(stack.server, settings, "nothing")
+    history.snapshot(stack.server, settings, "one")
+    with pytest.raises(VpdbError, match="there is one of that name"):
+        history.snapshot(stack.server, settings, "one")
+    with pytest.raises(history.NothingThere, match="There are: one"):
+        history.drop_snapshot(stack.server, settings, "two")
+
+
+def test_prune_follows_the_settings_and_leaves_snapshots(stack: Stack) -> None:
+    stack.load()
+    history.snapshot(stack.server, stack.settings(), "mine")
+    stack.ask(CHANGE)
+    stack.load(source="empty")
+    gone = history.prune(stack.server, stack.settings(templates=1, keptDatabases=0))
+    assert sorted(name.removeprefix(stack.live).split("_")[1] for name in gone) == [
+        "kept",
+        "template",
+    ]
+    assert stack.kinds() == ["snapshot", "template"]
+    history.prune(stack.server, stack.settings(cacheLimitGb=1))
+    assert stack.kinds() == ["snapshot", "template"]
+
+
+def test_the_database_a_dump_was_written_from_is_adopted(stack: Stack) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+    horizon = dump_horizon(stack.server)
+    stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
+    content = stack.content()
+    stamp = adopt_dump(stack.server, stack.settings(), content, horizon)
+    assert stamp is not None
+    assert stamp.content_id == content.content_id
+    status = read_status(stack.server, stack.settings(), content)
+    assert (status.exit_code, status.changes.describe()) == (IN_STEP, "")
+    assert stack.load().action == "adopted"
+
+    stack.ask("UPDATE vpv4.products SET pack_size = 1 WHERE product_id = 1")
+    changed = read_status(stack.server, stack.settings(), content)
+    assert changed.changes.describe() == "vpv4.products (1 changed)"
+
+
+def test_what_is_written_while_a_dump_runs_is_no_change_only_if_the_dump_has_it(
+    stack: Stack,
+) -> None:
+    stack.load()
+    with stack.server.session(stack.live, autocommit=False) as slow, slow.cursor() as cursor:
+        cursor.execute("UPDATE vpv4.products SET name = 'slow' WHERE product_id = 2")
+        horizon = dump_horizon(stack.server)
+        stack.ask(CHANGE)
+        stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
+        slow.commit()
+    content = stack.content()
+    assert adopt_dump(stack.server, stack.settings(), content, horizon)
+    changed = read_status(stack.server, stack.settings(), content)
+    assert changed.changes.describe() == "vpv4.products (1 changed)"
+
+
+def test_a_dump_is_not_adopted_where_the_schema_files_have_changed(stack: Stack) -> None:
+    stack.load()
+    path = stack.init / "03-create-extensions.sql"
+    path.write_text(path.read_text() + "CREATE TABLE vpv4.later (a int);\n")
+    stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
+    horizon = dump_horizon(stack.server)
+    assert adopt_dump(stack.server, stack.settings(), stack.content(), horizon) is None
+    assert stack.load().action == "built"
+
+
+def test_status_knows_what_is_live_what_is_wanted_and_what_is_kept(stack: Stack) -> None:
+    stack.load()
+    status = read_status(stack.server, stack.settings(), stack.content())
+    assert status.exit_code == IN_STEP
+    assert status.to_dict()["in_step"] is True
+
+    stale = read_status(stack.server, stack.settings(), stack.content(source="empty"))
+    assert stale.exit_code == STALE
+
+    stack.ask(CHANGE)
+    changed = read_status(stack.server, stack.settings(), stack.content(source="empty"))
+    assert changed.exit_code == LOCALLY_CHANGED
+    document = changed.to_dict()
+    assert document["local_changes"]["tables"] == [
+        {"table": "vpv4.products", "added": 0, "removed": 0, "changed": 1}
+    ]
+    assert [t["label"] for t in document["templates"]] == [document["live"]["label"]]
+    assert document["templates"][0]["size_bytes"] > 1_000_000
+
+
+def test_status_of_a_stack_without_a_database(stack: Stack) -> None:
+    status = read_status(stack.server, stack.settings(), stack.content())
+    assert not status.exists
+    assert status.exit_code == STALE

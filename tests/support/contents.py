@@ -1,0 +1,49 @@
+"""Whole databases as values to compare: every row of every table, sequences, catalog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg2 import sql
+
+from vpdb.database.catalog import read_tables
+from vpdb.database.server import Server
+
+
+def rows_of(server: Server, database: str) -> dict[str, list[str]]:
+    """Give every table's and materialized view's rows as text, sorted; sequences' states too."""
+    with server.session(database) as connection, connection.cursor() as cursor:
+        result = {}
+        for name, table in read_tables(connection).items():
+            if table.kind != "r":
+                continue
+            cursor.execute(
+                sql.SQL("SELECT t::text FROM ONLY {} AS t ORDER BY 1").format(table.identifier)
+            )
+            result[name] = [row for (row,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT oid::regclass::text, relkind FROM pg_class"
+            " WHERE relnamespace::regnamespace::text NOT LIKE 'pg\\_%'"
+            " AND (relkind = 'S' OR relkind = 'm' AND relispopulated)"
+        )
+        for name, kind in cursor.fetchall():
+            what = "last_value, is_called" if kind == "S" else "t::text"
+            cursor.execute(f"SELECT {what} FROM {name} AS t ORDER BY 1")
+            result[name] = [str(row) for row in cursor.fetchall()]
+        return result
+
+
+def databases_of(server: Server, live: str) -> list[str]:
+    """Name every database of the server that belongs to a live one, itself included."""
+    return [
+        name
+        for (name,) in ask(server, "postgres", "SELECT datname FROM pg_database ORDER BY 1")
+        if name == live or name.startswith(f"{live}_")
+    ]
+
+
+def ask(server: Server, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Run one statement as the stack's administrator; give its rows."""
+    with server.session(database) as connection, connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,86 @@
+"""A real server for tests: a container of this project's image, with the mark, on a free port."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from vpdb import docker, image
+from vpdb.config import Settings, load_settings
+from vpdb.database.server import Server, find_server
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PASSWORD = 'a-test\'s "password"'
+
+
+def image_tag() -> str:
+    """Give the image to test: VELPHARMA_TEST_IMAGE, or this checkout's own, built if need be."""
+    given = os.environ.get("VELPHARMA_TEST_IMAGE")
+    if given:
+        return given
+    base = load_settings(CHECKOUT, "dev").base_image
+    tag = image.content_tag(CHECKOUT / "postgres", base_image=base)
+    image.ensure_built(tag, CHECKOUT / "postgres", base_image=base)
+    return tag
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_server(
+    *,
+    prefix: str = "vpdb-test",
+    environment: Mapping[str, str] | None = None,
+    volume: str | None = None,
+) -> Iterator[Server]:
+    """Run a container of the image, and remove it afterwards, exactly by name.
+
+    So is its volume, unless the caller brings one of its own.
+    """
+    stack = f"t{secrets.token_hex(4)}"
+    name = f"{prefix}-{stack}"
+    variables = {
+        "VELPHARMA_STACK": stack,
+        "POSTGRES_PASSWORD": PASSWORD,
+        **(environment or {}),
+    }
+    flags = [part for k, v in variables.items() for part in ("--env", f"{k}={v}")]
+    try:
+        docker.run(
+            "run",
+            "--detach",
+            *("--name", name),
+            *("--publish", f"127.0.0.1:{free_port()}:5432"),
+            *("--volume", f"{volume or f'{name}-data'}:/var/lib/postgresql/data"),
+            *flags,
+            image_tag(),
+        )
+        yield find_server(name, stack, timeout_s=60)
+    finally:
+        docker.run("rm", "--force", name)
+        if volume is None:
+            docker.run("volume", "rm", "--force", f"{name}-data")
+
+
+def settings_for(server: Server, project_dir: Path, **changes: object) -> Settings:
+    """Give a stack's settings for a server of tests, with single values changed."""
+    values: dict[str, object] = {"port": server.port, **changes}
+    defaults = _defaults(project_dir)
+    return Settings.from_values(
+        project_dir, server.container.rpartition("-")[0], server.stack, values, defaults
+    )
+
+
+def _defaults(project_dir: Path) -> dict[str, object]:
+    from vpdb.config import project_defaults
+
+    return project_defaults(project_dir)[1]

@@ -1,0 +1,187 @@
+"""What is dropped, kept, found: decided from lists of databases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpdb.database import names
+from vpdb.database.plan import (
+    find_live,
+    find_template,
+    leftovers,
+    newest_kept,
+    over_limit,
+    undecided,
+)
+from vpdb.database.stamp import Database, Stamp
+from vpdb.errors import SettingRefused
+
+LIVE = "velpdevdb"
+IDS = [f"{digit}" * 64 for digit in "abcdef"]
+
+
+def database(
+    name: str, stamp: Stamp | None = None, *, dropped: bool = False, size: int = 1
+) -> Database:
+    kind = names.kind_of(name, LIVE)
+    assert kind is not None
+    return Database(1, name, kind, stamp, dropped, size)
+
+
+def template(content_id: str, loaded_at: str = "", size: int = 1) -> Database:
+    stamp = Stamp(content_id, loaded_at=loaded_at)
+    return database(names.template_name(LIVE, content_id), stamp, size=size)
+
+
+def kept(second: int, size: int = 1) -> Database:
+    return database(f"{LIVE}_kept_20261122_1000{second:02}", Stamp("x"), size=size)
+
+
+def live(content_id: str = "") -> Database:
+    return database(LIVE, Stamp(content_id) if content_id else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("velpdevdb", "live"),
+        ("velpdevdb_template_0123456789ab", "template"),
+        ("velpdevdb_build_0123456789ab", "build"),
+        ("velpdevdb_clone_0123456789ab", "clone"),
+        ("velpdevdb_kept_20261122_183000", "kept"),
+        ("velpdevdb_snapshot_before_import", "snapshot"),
+        ("velpdevdb_template_0123456789a", None),
+        ("velpdevdb_template_0123456789abc", None),
+        ("velpdevdb_kept_yesterday", None),
+        ("velpdevdb2", None),
+        ("velpdevdb2_template_0123456789ab", None),
+        ("postgres", None),
+        ("my_velpdevdb_build_0123456789ab", None),
+    ],
+)
+def test_a_name_says_what_a_database_is(name: str, kind: str | None) -> None:
+    assert names.kind_of(name, LIVE) == kind
+
+
+@pytest.mark.parametrize("live_name", ["a", LIVE, "x" * 30])
+def test_every_name_we_give_fits_postgresql_and_is_recognised(live_name: str) -> None:
+    given_names = {
+        names.template_name(live_name, "a" * 64): "template",
+        names.build_name(live_name): "build",
+        names.clone_name(live_name): "clone",
+        names.kept_name(live_name, datetime(2026, 11, 22, 1, 2, 3), ()): "kept",
+        names.snapshot_name(live_name, "x" * 23): "snapshot",
+    }
+    for name, kind in given_names.items():
+        assert names.kind_of(name, live_name) == kind
+        assert len(name) <= 63
+
+
+def test_a_kept_name_that_is_taken_moves_on_to_the_next_second() -> None:
+    when = datetime(2026, 12, 31, 23, 59, 59)
+    first = names.kept_name(LIVE, when, ())
+    assert first.endswith("_20261231_235959")
+    assert names.kept_name(LIVE, when, {first}).endswith("_20270101_000000")
+
+
+@pytest.mark.parametrize("name", ["", "_x", "Big", "a-b", "ü", "a b", "x" * 100, "a;b", 'a"b'])
+def test_a_snapshot_name_that_postgresql_would_fold_or_cut_is_refused(name: str) -> None:
+    with pytest.raises(SettingRefused, match="snapshot"):
+        names.snapshot_name(LIVE, name)
+
+
+def test_leftovers_are_builds_clones_half_dropped_and_unstamped_templates() -> None:
+    databases = [
+        live(IDS[0]),
+        template(IDS[0]),
+        database(f"{LIVE}_template_{'b' * 12}"),
+        database(f"{LIVE}_build_{'c' * 12}"),
+        database(f"{LIVE}_clone_{'d' * 12}"),
+        database(f"{LIVE}_kept_20261122_100000", Stamp("x"), dropped=True),
+        kept(1),
+        database(f"{LIVE}_snapshot_mine", Stamp("x")),
+    ]
+    assert leftovers(databases) == [databases[i].name for i in (2, 3, 4, 5)]
+
+
+def test_a_replaced_database_of_a_killed_run_is_still_to_be_judged() -> None:
+    waiting = database(f"{LIVE}_kept_20261122_100000", Stamp("x", state="replaced"))
+    assert undecided([live(IDS[0]), kept(1), waiting]) == [waiting]
+
+
+def test_the_live_database_is_found_unless_its_drop_was_cut() -> None:
+    assert find_live([template(IDS[0]), live(IDS[0])]) == live(IDS[0])
+    assert find_live([database(LIVE, dropped=True)]) is None
+
+
+def test_a_template_is_found_by_the_whole_id() -> None:
+    lookalike = "a" * 12 + "f" * 52
+    assert find_template([template(IDS[0])], IDS[0]) == template(IDS[0])
+    assert find_template([template(IDS[0])], lookalike) is None
+
+
+def test_undo_takes_the_newest_of_our_own_kept_databases() -> None:
+    foreign = database(f"{LIVE}_kept_20991122_100000")
+    assert newest_kept([kept(1), kept(3), kept(2), foreign]) == kept(3)
+    assert newest_kept([foreign]) is None
+
+
+def test_the_newest_stay_and_the_live_content_counts_as_newest() -> None:
+    templates = [template(IDS[n], f"2026-11-0{n + 1}") for n in range(4)]
+    everything = [live(IDS[0]), *templates, kept(1), kept(2), kept(3)]
+    assert over_limit(everything, templates=2, kept=2, limit_bytes=99) == [
+        templates[2].name,
+        templates[1].name,
+        kept(1).name,
+    ]
+
+
+def test_none_may_stay() -> None:
+    everything = [live(IDS[0]), template(IDS[0]), kept(1)]
+    assert set(over_limit(everything, templates=0, kept=0, limit_bytes=99)) == {
+        everything[1].name,
+        everything[2].name,
+    }
+
+
+def test_beyond_the_size_templates_go_before_kept_ones_and_the_live_content_last() -> None:
+    templates = [template(IDS[n], f"2026-11-0{n + 1}", size=10) for n in range(3)]
+    everything = [live(IDS[0]), *templates, kept(1, 10), kept(2, 10)]
+    for limit, expected in {
+        50: [],
+        49: [templates[1]],
+        30: [templates[1], templates[2]],
+        20: [templates[1], templates[2], kept(1)],
+        10: [templates[1], templates[2], kept(1), kept(2)],
+        9: [templates[1], templates[2], kept(1), kept(2), templates[0]],
+    }.items():
+        gone = over_limit(everything, templates=3, kept=3, limit_bytes=limit)
+        assert gone == [database.name for database in expected], limit
+
+
+@given(
+    st.lists(st.integers(0, 100), max_size=6),
+    st.lists(st.integers(0, 100), max_size=6),
+    st.integers(0, 7),
+    st.integers(0, 7),
+    st.integers(0, 400),
+)
+def test_what_stays_always_fits(
+    template_sizes: list[int], kept_sizes: list[int], templates: int, keep: int, limit: int
+) -> None:
+    databases = [
+        live(IDS[0]),
+        database(f"{LIVE}_snapshot_mine", Stamp("x"), size=1000),
+        *(template(IDS[n], f"{n}", size=size) for n, size in enumerate(template_sizes)),
+        *(kept(n, size) for n, size in enumerate(kept_sizes)),
+    ]
+    gone = set(over_limit(databases, templates=templates, kept=keep, limit_bytes=limit))
+    stay = [d for d in databases if d.name not in gone and d.kind in ("template", "kept")]
+    assert sum(d.kind == "template" for d in stay) <= templates
+    assert sum(d.kind == "kept" for d in stay) <= keep
+    assert sum(d.size_bytes for d in stay) <= limit
+    assert not gone & {LIVE, f"{LIVE}_snapshot_mine"}

@@ -1,0 +1,414 @@
+"""The doctor's judgements, each from plain facts: what it says, how bad, what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vpdb.config import Settings, load_settings
+from vpdb.doctor import files, inside, outside
+from vpdb.doctor.docker_facts import last_words
+from vpdb.doctor.examination import CHECKS, judge
+from vpdb.doctor.facts import (
+    BackupFile,
+    Box,
+    Disk,
+    Engine,
+    Facts,
+    Idler,
+    Port,
+    Postgres,
+    RowByRow,
+    StackLock,
+    State,
+    Team,
+    Tools,
+    Wanted,
+)
+from vpdb.doctor.finding import Finding, Level, exit_code
+from vpdb.doctor.fixes import FIXES
+from vpdb.doctor.ports import is_free, look_at_port, next_free
+from vpdb.doctor.postgres_facts import row_by_row, wanted_version
+from vpdb.doctor.pulumi_state import backend_folder, is_alive, look_at_state, pending, read_locks
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SETTINGS: Settings = load_settings(CHECKOUT, "dev")
+ID, OTHER_ID = "a" * 64, "b" * 64
+
+WELL = Facts(
+    settings=SETTINGS,
+    engine=Engine(True, client="28.2", server="28.2", address="unix:///var/run/docker.sock"),
+    tools=Tools(
+        "3.256.0",
+        {"pulumi": "3.272.0"},
+        {"pulumi": "3.272.0"},
+        {"docker": ("5.2.0",)},
+        {"docker": "5.2.0"},
+    ),
+    state=State(exists=True),
+    port=Port(5434, "127.0.0.1", "container velpharma-dev", ours=True),
+    box=Box(True, "running", image_current=True, published_port=5434, volume=SETTINGS.volume),
+    volume_exists=True,
+    disk=Disk(50 << 30, 100 << 30, 50 << 30, 100 << 30),
+    postgres=Postgres(
+        version=170006,
+        version_wanted=17,
+        password_accepted=True,
+        loaded_content=ID,
+        loaded_from="backups/x.sql",
+    ),
+    backup=BackupFile(SETTINGS.backup, exists=True, size_bytes=5 << 20),
+    wanted=Wanted(content=ID, schema="s2", source="backups/x.sql"),
+    team=Team(in_git=True, upstream="origin/main"),
+)
+
+
+def server(**values: Any) -> Facts:
+    assert WELL.postgres is not None
+    return replace(WELL, postgres=replace(WELL.postgres, **values))
+
+
+def box(**values: Any) -> Facts:
+    assert WELL.box is not None
+    return replace(WELL, box=replace(WELL.box, **values))
+
+
+def backup(**values: Any) -> Facts:
+    assert WELL.backup is not None
+    return replace(WELL, backup=replace(WELL.backup, **values))
+
+
+def test_a_healthy_stack_has_nothing_to_say() -> None:
+    findings = judge(WELL)
+    assert {name: f.level for name, f in findings.items()} == dict.fromkeys(CHECKS, Level.ok)
+    assert exit_code(findings.values()) == 0
+
+
+Check = Callable[[Facts], Finding]
+
+CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
+    ("no docker", outside.engine, replace(WELL, engine=Engine(False)), Level.unreachable,
+     "no docker command", "Install"),
+    ("Docker not running", outside.engine, replace(WELL, engine=Engine(True, "cannot connect")),
+     Level.unreachable, "cannot connect", "systemctl start docker"),
+    ("remote engine", outside.engine,
+     replace(WELL, engine=Engine(True, address="ssh://x", local=False)), Level.trouble,
+     "another machine", "docker context use default"),
+    ("no pulumi", outside.tools, replace(WELL, tools=replace(WELL.tools, pulumi="")),
+     Level.warning, "no pulumi", "bootstrap.py"),
+    ("old package", outside.tools,
+     replace(WELL, tools=replace(WELL.tools, packages={"pulumi": "3.1.0"})), Level.warning,
+     "pulumi 3.1.0 instead of 3.272.0", "bootstrap.py up"),
+    ("missing plugin", outside.tools, replace(WELL, tools=replace(WELL.tools, plugins={})),
+     Level.warning, "plugin docker missing instead of 5.2.0", "bootstrap.py up"),
+    ("killed up", outside.interrupted_up,
+     replace(WELL, state=State(exists=True, pending=("creating server",),
+                               locks=(StackLock(Path("l"), "jan", 7, False),))),
+     Level.trouble, "left its lock (process 7 of jan) while creating server", "bootstrap.py up"),
+    ("half-finished up", outside.interrupted_up,
+     replace(WELL, state=State(exists=True, pending=("creating server",))), Level.trouble,
+     "interrupted while creating server", "pulumi up --refresh"),
+    ("up at work", outside.interrupted_up,
+     replace(WELL, state=State(exists=True, locks=(StackLock(Path("l"), "jan", 7, True),))),
+     Level.note, "at work (process 7 of jan)", ""),
+    ("lock of another machine", outside.interrupted_up,
+     replace(WELL, state=State(exists=True, locks=(StackLock(Path("l"), "jan", 7, None),))),
+     Level.note, "at work", ""),
+    ("never brought up", outside.interrupted_up, replace(WELL, state=State()), Level.note,
+     "never brought up", "bootstrap.py up"),
+    ("port taken", outside.port,
+     replace(WELL, port=Port(5434, "127.0.0.1", "process 9 (nc)", next_free=5435)),
+     Level.trouble, "taken by process 9 (nc)", "stack dev --port 5435"),
+    ("other port", outside.port, box(published_port=5440), Level.warning,
+     "answers on 5440, the settings say 5434", "pulumi up"),
+    ("container gone", outside.container, replace(WELL, box=Box(False)), Level.unreachable,
+     "is gone; its data is still in the volume", "pulumi up --refresh"),
+    ("all gone", outside.container, replace(WELL, box=Box(False), volume_exists=False),
+     Level.unreachable, "velpharma-dev is gone", "bootstrap.py up"),
+    ("stopped", outside.container, box(status="exited"), Level.unreachable, "(stopped)",
+     "bootstrap.py up"),
+    ("killed", outside.container, box(status="exited", exit_code=137), Level.unreachable,
+     "(killed)", "data is kept"),
+    ("out of memory", outside.container,
+     box(status="exited", exit_code=137, out_of_memory=True), Level.unreachable,
+     "out of memory", ""),
+    ("paused", outside.container, box(status="paused"), Level.unreachable, "paused",
+     "docker unpause"),
+    ("crashed", outside.container,
+     box(status="exited", exit_code=1, last_words="FATAL: x"), Level.unreachable,
+     "exit code 1), its last words: FATAL: x", ""),
+    ("unhealthy", outside.container, box(health="unhealthy"), Level.warning,
+     "does not feel well", "logs"),
+    ("old image", outside.container, box(image_current=False), Level.note, "older image",
+     "pulumi up"),
+    ("volume gone", outside.volume, replace(WELL, volume_exists=False), Level.trouble,
+     "is gone, and the data in it", "load the backup"),
+    ("other volume", outside.volume,
+     replace(box(volume="old-data"), volume_exists=False), Level.warning, "is in old-data",
+     "pulumi up --refresh"),
+    ("disk full", outside.disk, replace(WELL, disk=Disk(0, 1 << 30, 5 << 30, 9 << 30)),
+     Level.trouble, "the disk of the data volume is full: 0 B free", "prune"),
+    ("backups full", outside.disk, replace(WELL, disk=Disk(5 << 30, 9 << 30, 0, 9 << 30)),
+     Level.trouble, "the disk of backups/ is full", "prune"),
+    ("server died of it", outside.disk,
+     replace(box(status="exited", last_words="PANIC: No space left on device"),
+             disk=Disk(None, None, 5 << 30, 9 << 30)),
+     Level.trouble, "stopped because the disk was full", "prune"),
+    ("disk nearly full", outside.disk, replace(WELL, disk=Disk(500 << 20, 9 << 30)),
+     Level.warning, "500 MB of 9.0 GB free", "prune"),
+    ("silent", inside.server, server(error="no answer"), Level.unreachable, "no answer", "logs"),
+    ("no mark", inside.server, server(error="it has no mark", refused=True), Level.trouble,
+     "no mark", ""),
+    ("other version", inside.server, server(version=160001), Level.trouble,
+     "PostgreSQL 16 runs, the settings ask for 17", "wipeVolume"),
+    ("no role", inside.role, server(role_exists=False), Level.trouble, "no role velpharma", ""),
+    ("wrong password", inside.role, server(password_accepted=False), Level.trouble,
+     "refuses the settings' password for velpharma", "doctor --fix"),
+    ("superuser", inside.role, server(role_is_superuser=True), Level.warning, "superuser",
+     "NOSUPERUSER"),
+    ("not the owner", inside.role, server(role_owns_database=False), Level.warning,
+     "does not own", "reset"),
+    ("no database", inside.content, server(live_exists=False), Level.unreachable,
+     "no database velpdevdb", "refresh"),
+    ("unknown data", inside.content, server(loaded_content=""), Level.warning,
+     "not loaded by this project", "pulumi up"),
+    ("stale", inside.content, server(loaded_content=OTHER_ID), Level.warning,
+     "this checkout has aaaaaaaaaaaa", "pulumi up"),
+    ("other schema", inside.content, server(loaded_content=OTHER_ID, loaded_schema="s1"),
+     Level.warning, "postgres/init/ has another schema", "pulumi up"),
+    ("undone", inside.content, server(loaded_content=OTHER_ID, undone=True), Level.warning,
+     "brought back by undo", "pulumi up"),
+    ("changed here", inside.content, server(local_changes="vpv4.products (1 added)"),
+     Level.note, "changed here: vpv4.products (1 added)", "reset"),
+    ("bulk mode", inside.bulk_mode, server(bulk_mode_s=60.0), Level.note, "on for 1 min",
+     "bulk off"),
+    ("bulk mode overdue", inside.bulk_mode, server(bulk_mode_s=9 * 3600.0), Level.warning,
+     "longer than 8 h", "bulk off"),
+    ("autovacuum off", inside.bulk_mode, server(autovacuum=False), Level.warning,
+     "whole server", "ALTER SYSTEM RESET"),
+    ("table without autovacuum", inside.bulk_mode, server(autovacuum_off=("vpv4.x",)),
+     Level.note, "off for vpv4.x", "RESET (autovacuum_enabled)"),
+    ("blocker", inside.locks, server(idle_in_transaction=(Idler(5, "DBeaver", 90, 2),)),
+     Level.warning, "DBeaver is idle inside a transaction for 1 min 30 s and blocks 2 other",
+     "pg_terminate_backend(5)"),
+    ("sleeper", inside.locks, server(idle_in_transaction=(Idler(5, "DBeaver", 900, 0),)),
+     Level.note, "DBeaver is idle", "pg_terminate_backend(5)"),
+    ("hung operation", inside.locks, server(operation="vpdb load", operation_s=4000),
+     Level.warning, "has held this project's lock for 1 h 6 min", "cleans up"),
+    ("unfinished", inside.unfinished, server(unfinished=("velpdevdb_build_1",)), Level.note,
+     "left velpdevdb_build_1", "prune"),
+    ("slow loader", inside.loader, server(row_by_row=(RowByRow(5, "VelLoader", 800, 801),)),
+     Level.warning, "VelLoader loads slowly: 800 commits/s for 801 rows/s", "bulk on"),
+    ("no backup", files.backup, backup(exists=False), Level.note, "is loaded instead", "dump"),
+    ("no backup, none to load", files.backup,
+     replace(backup(exists=False), wanted=Wanted(error="the setting asks for it")),
+     Level.trouble, "there is no", "asks for it"),
+    ("refused backup", files.backup, backup(refused="x.sql: a Git LFS pointer", remedy="pull"),
+     Level.trouble, "Git LFS pointer", "pull"),
+    ("killed dump", files.backup, backup(leftovers=(Path("backups/.tmp-1"),)), Level.note,
+     ".tmp-1", "doctor --fix"),
+    ("too large", files.backup_size, backup(size_bytes=60 << 20), Level.warning,
+     "60 MB; GitHub warns", "Git LFS"),
+    ("team ahead", files.team,
+     replace(WELL, team=Team(True, behind=2, upstream="origin/main")), Level.warning,
+     "origin/main has 2 commits on the backup", "git pull"),
+    ("changed file", files.team, replace(WELL, team=Team(True, modified=True)), Level.note,
+     "not what is committed", "git checkout"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("check", "facts", "level", "text", "remedy"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_each_trouble_has_its_line_and_its_remedy(
+    check: Check, facts: Facts, level: Level, text: str, remedy: str
+) -> None:
+    finding = check(facts)
+    assert finding.level == level
+    assert text in finding.text
+    assert remedy in finding.remedy
+    assert "\n" not in finding.text + finding.remedy
+    assert finding.fix == "" or finding.fix in FIXES
+
+
+ALRIGHT: list[tuple[str, Check, Facts]] = [
+    ("nobody has the port and nobody runs", outside.port,
+     replace(WELL, port=Port(5434, "127.0.0.1"), box=Box(False))),
+    ("a large file in Git LFS", files.backup_size, backup(size_bytes=60 << 20, git_lfs=True)),
+    ("a build under way is no leftover", inside.unfinished,
+     server(unfinished=("velpdevdb_build_1",), operation="vpdb load")),
+    ("a short operation", inside.locks, server(operation="vpdb load", operation_s=5)),
+    ("an encrypted password is not judged", inside.role, server(password_accepted=None)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "facts"), [c[1:] for c in ALRIGHT], ids=[c[0] for c in ALRIGHT])
+def test_what_is_alright_is_said_so(check: Check, facts: Facts) -> None:
+    assert check(facts).level == Level.ok
+
+
+def test_without_docker_nothing_inside_is_judged() -> None:
+    facts = Facts(
+        SETTINGS, Engine(True, error="not running"), backup=WELL.backup, wanted=WELL.wanted
+    )
+    findings = judge(facts)
+    for name in ("port", "container", "volume", "server", "role", "content", "locks"):
+        assert findings[name].level == Level.skipped
+    assert exit_code(findings.values()) == 5
+
+
+@pytest.mark.parametrize(
+    ("levels", "code"),
+    [
+        ([], 0),
+        ([Level.ok, Level.note, Level.skipped], 0),
+        ([Level.warning, Level.note], 3),
+        ([Level.trouble, Level.warning], 1),
+        ([Level.trouble, Level.unreachable], 5),
+    ],
+)
+def test_the_worst_decides_the_exit_code(levels: list[Level], code: int) -> None:
+    assert exit_code([Finding(level, "") for level in levels]) == code
+
+
+class TestRowByRow:
+    @staticmethod
+    def look(at: float, commits: int, rows: int, *pids: int) -> list[dict[str, Any]]:
+        return [
+            {"pid": p, "who": f"loader {p}", "commits": commits, "rows": rows, "taken_at": at}
+            for p in pids
+        ]
+
+    def test_a_commit_a_row_is_slow(self) -> None:
+        (found,) = row_by_row(self.look(1, 0, 0, 7), self.look(3, 400, 402, 7))
+        assert (found.pid, found.commits_s, found.rows_s) == (7, 200, 201)
+
+    @pytest.mark.parametrize(
+        ("commits", "rows", "why"),
+        [(2, 2000, "batches"), (400, 0, "only reads"), (4, 4, "somebody at a keyboard")],
+    )
+    def test_everything_else_is_not(self, commits: int, rows: int, why: str) -> None:
+        assert row_by_row(self.look(1, 0, 0, 7), self.look(3, commits, rows, 7)) == [], why
+
+    def test_who_ended_meanwhile_is_not_judged(self) -> None:
+        assert row_by_row(self.look(1, 0, 0, 7), self.look(3, 400, 400, 8)) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [("postgres:17-trixie", 17), ("registry/postgres:18", 18), ("velpharma-base:local", 0)],
+)
+def test_the_wanted_version_is_the_base_images(image: str, version: int) -> None:
+    assert wanted_version(image) == version
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("x LOG:  ok\ny PANIC:  could not write: No space left on device\n",
+         "PANIC: could not write: No space left on device"),
+        ("a FATAL:  bad setting\nb FATAL:  the database system is shutting down\n",
+         "FATAL: bad setting"),
+        ("u@d psql: ERROR:  column x does not exist\n", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_the_last_words_name_a_cause_or_nothing(log: str, words: str) -> None:
+    assert last_words(log) == words
+
+
+class TestPorts:
+    def test_a_listener_is_found_and_named(self) -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            number = listener.getsockname()[1]
+            assert not is_free(number, "127.0.0.1")
+            found = look_at_port(number, "127.0.0.1", "velpharma-none")
+            assert found.holder.startswith(f"process {os.getpid()} (")
+            assert not found.ours
+            assert found.next_free > number
+        assert is_free(number, "127.0.0.1")
+
+    def test_no_port_after_the_last(self) -> None:
+        assert next_free(65536, "127.0.0.1") == 0
+
+
+class TestPulumiState:
+    def lay_out(self, folder: Path, latest: dict[str, Any]) -> Settings:
+        stacks = folder / ".state" / ".pulumi" / "stacks" / "velpharma"
+        stacks.mkdir(parents=True)
+        document = {"version": 3, "checkpoint": {"latest": latest}}
+        (stacks / "dev.json").write_text(json.dumps(document))
+        (folder / "Pulumi.yaml").write_text((CHECKOUT / "Pulumi.yaml").read_text())
+        return replace(SETTINGS, project_dir=folder)
+
+    def test_nothing_there(self, tmp_path: Path) -> None:
+        settings = self.lay_out(tmp_path, {})
+        assert look_at_state(settings, {}) == State()
+
+    def test_pending_operations_and_the_lock_of_a_dead_process(self, tmp_path: Path) -> None:
+        urn = "urn:pulumi:dev::velpharma::docker:index/container:Container::server"
+        operation = {"resource": {"urn": urn}, "type": "creating"}
+        settings = self.lay_out(tmp_path, {"resources": [{}], "pending_operations": [operation]})
+        locks = tmp_path / ".state/.pulumi/locks/organization/velpharma/dev"
+        locks.mkdir(parents=True)
+        content = {"pid": dead_pid(), "username": "jan", "hostname": socket.gethostname()}
+        (locks / "1.json").write_text(json.dumps(content))
+        (locks / "2.json").write_text("{damaged")
+        state = look_at_state(settings, {})
+        assert state.exists
+        assert state.pending == ("creating server",)
+        assert [(lock.holder, lock.alive) for lock in state.locks] == [("jan", False)]
+
+    def test_a_damaged_state_is_named(self, tmp_path: Path) -> None:
+        settings = self.lay_out(tmp_path, {})
+        (tmp_path / ".state/.pulumi/stacks/velpharma/dev.json").write_text("{")
+        assert "cannot be read" in look_at_state(settings, {}).error
+
+    def test_the_lock_of_another_machine_is_not_judged(self, tmp_path: Path) -> None:
+        content = {"pid": 1, "username": "jan", "hostname": "elsewhere"}
+        (tmp_path / "1.json").write_text(json.dumps(content))
+        (lock,) = read_locks(tmp_path)
+        assert lock.alive is None
+        assert lock.holder == "jan on elsewhere"
+
+    @pytest.mark.parametrize(
+        ("url", "folder"),
+        [
+            ("", ".state"),
+            ("file://./other", "other"),
+            ("file:///abs/olute", "/abs/olute"),
+            ("file://./with%20blank?no_tmp_dir=true", "with blank"),
+            ("https://api.pulumi.com", None),
+            ("s3://bucket", None),
+        ],
+    )
+    def test_the_backend_of_the_environment_wins(self, url: str, folder: str | None) -> None:
+        found = backend_folder(CHECKOUT, {"PULUMI_BACKEND_URL": url})
+        assert found == (None if folder is None else CHECKOUT / folder)
+
+    def test_an_operation_without_a_name(self) -> None:
+        assert list(pending({"pending_operations": [{}]})) == ["changing a resource"]
+
+    def test_processes(self) -> None:
+        assert is_alive(os.getpid())
+        assert not is_alive(dead_pid())
+
+
+def dead_pid() -> int:
+    """The id of a process that has just ended and was waited for."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return child

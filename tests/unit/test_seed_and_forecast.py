@@ -1,0 +1,161 @@
+"""When the seed is replaced, updated or left alone, and what preview says of local changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import seed_actions
+from components.forecast import remarks, warnings
+from components.seed import Seed, SeedArgs, SeedProvider
+from components.settings import PROJECT_DIR, read_settings
+from tests.unit.recording import Recording, record
+from vpdb.config import Settings, project_defaults
+from vpdb.content import Content, choose_content
+from vpdb.database.changes import Changes, TableChange
+from vpdb.database.stamp import Database, Stamp
+from vpdb.database.status import Status
+
+OLD: dict[str, Any] = {
+    "__provider": "x",
+    "contentId": "a",
+    "database": "velpdevdb",
+    "schema": "vpv4",
+    "volume": "velpharma-dev-data",
+    "port": 5434,
+    "password": "one",
+    "source": "backups/a.sql",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "replaced"),
+    [
+        ({"contentId": "b"}, ["contentId"]),
+        ({"schema": "other"}, ["schema"]),
+        ({"database": "other"}, ["database"]),
+        ({"volume": "other"}, ["volume"]),
+        ({"port": 5440}, []),
+        ({"password": "two"}, []),
+        ({"source": "backups/renamed.sql"}, []),
+        ({"__provider": "y"}, None),
+        ({}, None),
+    ],
+    ids=lambda value: str(value),
+)
+def test_other_data_replaces_and_another_way_to_the_server_updates(
+    changed: dict[str, Any], replaced: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed_actions, "holds", lambda _config, _props: False)
+    provider = SeedProvider()
+    provider._config = None  # type: ignore[assignment]
+    result = provider.diff("id", OLD, {**OLD, **changed})
+    assert result.changes is (replaced is not None)
+    assert result.replaces == (replaced or [])
+
+
+def test_content_that_is_live_already_is_adopted_by_an_update(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(seed_actions, "holds", lambda _config, _props: True)
+    provider = SeedProvider()
+    provider._config = None  # type: ignore[assignment]
+    result = provider.diff("id", OLD, {**OLD, "contentId": "b"})
+    assert (result.changes, result.replaces) == (True, [])
+
+
+def test_deleting_a_seed_touches_nothing() -> None:
+    """The replacement has loaded its data before the old seed is deleted."""
+    SeedProvider().delete("id", {"container": "no-such-container", "stack": "none"})
+
+
+def declare_seed() -> Recording:
+    def program() -> None:
+        settings = read_settings()
+        Seed(
+            "seed",
+            SeedArgs(
+                settings=settings,
+                content=choose_content(PROJECT_DIR, settings),
+                volume="velpharma-unit-data",
+                container="velpharma-unit",
+                container_id="0123",
+            ),
+        )
+
+    return record(program, config={"password": "hunter2"})
+
+
+def test_the_seed_shows_its_row_counts_and_hides_the_password() -> None:
+    seed = declare_seed().registered["Seed"]
+    assert seed.inputs["tables"]["vpv4.products"] == "2281 rows"
+    assert seed.inputs["tables"]["vpv4.adverse_drug_reactions"] == "29222 rows"
+    assert seed.inputs["source"] == "backups/production_backup_data_only.sql"
+    assert seed.is_secret("password")
+    assert "password" in seed.request.additionalSecretOutputs
+
+
+def settings_with(**values: object) -> Settings:
+    project, defaults = project_defaults(PROJECT_DIR)
+    return Settings.from_values(PROJECT_DIR, project, "dev", values, defaults)
+
+
+def status_with(
+    *, live: str, wanted: str, changes: Changes, kept: tuple[Database, ...] = ()
+) -> Status:
+    content = Content(
+        content_id=wanted,
+        source="backup",
+        label="backups/x.sql",
+        reason="it is there",
+        path=None,
+        tables={},
+        user_file=Path("01"),
+        schema_files=(),
+        db_schema="vpv4",
+        user="velpharma",
+    )
+    return Status(
+        live=Stamp(content_id=live),
+        exists=True,
+        changes=changes,
+        wanted=content,
+        templates=(),
+        kept=kept,
+        snapshots=(),
+        size_bytes=0,
+    )
+
+
+CHANGED = Changes((TableChange("vpv4.products", added=1, removed=0, changed=2),))
+
+
+def test_a_reload_over_local_changes_is_warned_of_in_one_line() -> None:
+    (line,) = warnings(status_with(live="a", wanted="b", changes=CHANGED), settings_with())
+    assert "vpv4.products (1 added, 2 changed)" in line
+    assert "velpdevdb_kept_" in line
+    assert "\n" not in line
+
+
+def test_with_no_room_for_kept_databases_the_warning_says_lost() -> None:
+    status = status_with(live="a", wanted="b", changes=CHANGED)
+    (line,) = warnings(status, settings_with(keptDatabases=0))
+    assert "LOST" in line
+
+
+@pytest.mark.parametrize(
+    ("live", "changes"), [("b", CHANGED), ("a", Changes()), ("a", Changes(unknown=True))]
+)
+def test_without_a_reload_or_without_changes_nothing_is_warned_of(
+    live: str, changes: Changes
+) -> None:
+    assert warnings(status_with(live=live, wanted="b", changes=changes), settings_with()) == []
+
+
+def test_what_only_lives_on_the_volume_is_named() -> None:
+    kept = Database(1, "velpdevdb_kept_20261101_120000", "kept", None)
+    (line,) = remarks(status_with(live="a", wanted="a", changes=Changes(), kept=(kept,)))
+    assert "velpdevdb_kept_20261101_120000" in line
+    assert remarks(status_with(live="a", wanted="a", changes=Changes())) == []

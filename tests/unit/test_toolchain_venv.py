@@ -1,0 +1,64 @@
+"""The virtual environment, a real one with nothing in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolchain import venv
+from toolchain.apt import is_debian
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    return tmp_path
+
+
+def test_it_is_made_once_and_made_again_when_it_was_cut_or_broken(project: Path) -> None:
+    logs = project / "logs"
+    assert venv.is_ready(project) is False
+    python = venv.ensure(project, logs)
+    assert venv.is_ready(project) is True
+
+    marked = (project / ".venv" / "velpharma-requirements").stat().st_mtime_ns
+    venv.ensure(project, logs)
+    assert (project / ".venv" / "velpharma-requirements").stat().st_mtime_ns == marked
+
+    # Other requirements: pip runs again, in the same environment.
+    kept = project / ".venv" / "kept"
+    kept.touch()
+    (project / "requirements.txt").write_text("# nothing else\n")
+    assert venv.is_ready(project) is False
+    venv.ensure(project, logs)
+    assert venv.is_ready(project) is True
+    assert kept.exists()
+
+    # Cut in the middle: no mark, and a Python that does not run.
+    (project / ".venv" / "velpharma-requirements").unlink()
+    python.unlink()
+    python.write_text("half")
+    venv.ensure(project, logs)
+    assert venv.is_ready(project) is True
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("ID=debian\n", True),
+        ('ID=ubuntu\nID_LIKE="debian"\n', True),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', True),
+        ("ID=fedora\n", False),
+        ("ID=alpine\n", False),
+    ],
+)
+def test_debian_and_its_like_are_known(tmp_path: Path, text: str, verdict: bool) -> None:
+    release = tmp_path / "os-release"
+    release.write_text(text)
+    assert is_debian(release) is verdict
+
+
+def test_a_machine_that_does_not_say_is_not_debian(tmp_path: Path) -> None:
+    assert is_debian(tmp_path / "none") is False
