@@ -15,6 +15,7 @@ from toolchain import apt
 from toolchain.console import SetupFailed, answer, last_line, say
 
 _START_SECONDS = 60
+_DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 # What an engine's address begins with when the engine runs on this machine.
 _LOCAL_SCHEMES = ("unix://", "npipe://", "fd://")
 
@@ -24,8 +25,7 @@ def ensure(logs: Path) -> None:
     if not shutil.which("docker"):
         if not apt.can_install():
             raise SetupFailed(f"failed to find Docker: no docker command on PATH. {_how_to_get()}")
-        # iptables: dockerd needs it for published ports, and Debian only recommends it.
-        apt.install(["docker.io", "iptables"], why="a Docker engine", logs=logs)
+        _install(logs)
     refuse_remote()
     trouble = _trouble()
     if not trouble:
@@ -35,7 +35,9 @@ def ensure(logs: Path) -> None:
             "failed to reach the Docker engine: this user may not use its socket."
             " Run `sudo usermod -aG docker $USER`, then log in anew"
         )
-    if not _may_start():
+    if _is_ours_to_start() and not shutil.which("dockerd") and apt.can_install():
+        _install(logs)  # the docker command is there alone, a client without an engine
+    if not _is_ours_to_start() or not shutil.which("dockerd"):
         raise SetupFailed(
             f"failed to reach the Docker engine: {trouble}. Start it"
             " (Docker Desktop, `colima start` or `sudo systemctl start docker`)"
@@ -43,15 +45,25 @@ def ensure(logs: Path) -> None:
     _start(logs)
 
 
+def _install(logs: Path) -> None:
+    # iptables: dockerd needs it for published ports, and Debian only recommends it.
+    apt.install(["docker.io", "iptables"], why="a Docker engine", logs=logs)
+
+
 def refuse_remote() -> None:
     """Refuse an engine on another machine: the database would be published there."""
-    asked = answer(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
-    address = asked.stdout.strip()
-    if asked.returncode == 0 and address and not is_local(address):
+    address = _endpoint()
+    if address and not is_local(address):
         raise SetupFailed(
             f"failed to use the Docker engine at {address}: it is on another machine, and only a"
             " local one is supported. Run `docker context use default` and unset DOCKER_HOST"
         )
+
+
+def _endpoint() -> str:
+    """Give the address of the engine that the active context means, empty where it is not told."""
+    asked = answer(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def is_local(address: str) -> bool:
@@ -79,16 +91,21 @@ def _trouble() -> str:
     return "" if asked.returncode == 0 else last_line(asked.stderr.replace(question, ""))
 
 
-def _may_start() -> bool:
-    linux = sys.platform == "linux"
-    default_socket = not os.environ.get("DOCKER_HOST")
-    return linux and default_socket and os.geteuid() == 0 and shutil.which("dockerd") is not None
+def _is_ours_to_start() -> bool:
+    """Tell whether the silent engine is the system's own, and we are root."""
+    is_default = not os.environ.get("DOCKER_HOST") and _endpoint() in ("", _DEFAULT_ENDPOINT)
+    return sys.platform == "linux" and is_default and os.geteuid() == 0
+
+
+def has_systemd() -> bool:
+    """Tell whether systemd runs this machine's services."""
+    return Path("/run/systemd/system").is_dir()
 
 
 def _start(logs: Path) -> None:
     log = logs / "dockerd.log"
     say("starting the Docker engine (usually 5 s)")
-    if Path("/run/systemd/system").is_dir():
+    if has_systemd():
         answer(["systemctl", "start", "docker"], timeout_s=_START_SECONDS)
     else:
         start_by_hand(log)
