@@ -43,8 +43,8 @@ TUPLES = st.lists(
     st.tuples(_SPACE, _LITERAL, _SPACE, _SPACE, _LITERAL, _SPACE), min_size=1, max_size=3
 ).map(lambda rows: "), (".join("".join([*row[:3], ",", *row[3:]]) for row in rows))
 
-# What a statement of values alone may be refused for: their number, invalid text or escapes, numbers
-# out of range, types that do not go into another or have no sign (`-'1'::text`).
+# What a statement of values alone may be refused for: their number, invalid text or escapes,
+# numbers out of range, types that do not go into another or have no sign (`-'1'::text`).
 WRONG_NUMBER = ("expressions than target columns", "must all be the same length")
 NO_SUCH_SIGN = ("operator does not exist: -", "operator is not unique: -")
 REFUSED_VALUES = {
