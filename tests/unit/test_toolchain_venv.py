@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from toolchain import venv
 from toolchain.apt import is_debian
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PINS = re.findall(r"^([\w-]+)==(\S+)$", (CHECKOUT / "requirements.txt").read_text(), re.MULTILINE)
 
 
 @pytest.fixture
@@ -62,3 +68,18 @@ def test_debian_and_its_like_are_known(tmp_path: Path, text: str, verdict: bool)
 
 def test_a_machine_that_does_not_say_is_not_debian(tmp_path: Path) -> None:
     assert is_debian(tmp_path / "none") is False
+
+
+@pytest.mark.parametrize(("name", "version"), PINS)
+def test_every_pin_can_be_installed_on_the_oldest_python_that_is_promised(
+    name: str, version: str
+) -> None:
+    promised = re.search(r'^requires-python = ">=([\d.]+)"$', project_file(), re.MULTILINE)
+    assert promised
+    package = metadata.metadata(name)
+    assert package["Version"] == version
+    assert promised[1] in SpecifierSet(package["Requires-Python"] or "")
+
+
+def project_file() -> str:
+    return (CHECKOUT / "pyproject.toml").read_text()
