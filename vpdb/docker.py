@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,7 @@ class Container:
     image_id: str
     status: str
     labels: Mapping[str, str]
+    environment: Mapping[str, str]
     ports: Mapping[int, tuple[str, int]]
     volumes: tuple[str, ...]
     network_address: str
@@ -61,6 +64,12 @@ class Container:
             image_id=document["Image"],
             status=document["State"]["Status"],
             labels=document["Config"].get("Labels") or {},
+            environment={
+                name: value
+                for name, _, value in (
+                    variable.partition("=") for variable in document["Config"].get("Env") or ()
+                )
+            },
             ports=ports,
             volumes=tuple(m["Name"] for m in document.get("Mounts") or [] if m.get("Name")),
             network_address=addresses[0] if addresses else "",
@@ -137,6 +146,21 @@ def execute(
 ) -> bytes:
     """Run a command inside a running container, fed from `stdin`; give its standard output."""
     return run("exec", "-i", container, *command, stdin=stdin, timeout_s=timeout_s)
+
+
+def read_file(container: str, path: str) -> bytes | None:
+    """Read a file in a container, running or not; None when there is no such file."""
+    try:
+        archive = run("cp", "--follow-link", f"{container}:{path}", "-", timeout_s=15)
+    except DockerFailed as error:
+        text = error.stderr.lower()
+        if "could not find the file" in text or "no such file" in text:
+            return None
+        raise
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        member = next((m for m in tar if m.isfile()), None)
+        content = tar.extractfile(member) if member else None
+        return content.read() if content else None
 
 
 def logs(container: str, *, lines: int = 20) -> str:

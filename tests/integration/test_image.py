@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb import docker
+from vpdb.database.server import MARK_FILE
 from vpdb.docker import DockerFailed
 
 DATA = "/var/lib/postgresql/data"
@@ -105,11 +106,7 @@ def test_plain_docker_run_gives_database_schema_and_extensions(started: Plain) -
 
 def test_without_a_stack_there_is_no_mark(started: Plain) -> None:
     assert not started.ask("SELECT FROM pg_roles WHERE rolname = 'vpdb'", "postgres")
-    connection = started.connect("postgres", "postgres")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('vpdb.server')")
-        assert cursor.fetchone() == (None,)
-    connection.close()
+    assert docker.read_file(started.name, f"{DATA}/pgdata/{MARK_FILE}") is None
 
 
 def test_the_container_becomes_healthy(started: Plain) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
+import psycopg2.errors
 import pytest
 
 from tests.integration.scratch import VARIABLES, Scratch, new_database, run_init
@@ -48,11 +50,11 @@ def test_the_application_role_is_no_superuser(example: Scratch) -> None:
 
 def test_the_mark_is_hidden_from_the_application_role(server: Server) -> None:
     with server.session("postgres") as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT has_schema_privilege('velpharma', 'vpdb', 'USAGE'),"
-            " has_table_privilege('velpharma', 'vpdb.server', 'SELECT')"
-        )
-        assert cursor.fetchone() == (False, False)
+        cursor.execute("SET ROLE velpharma")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("SELECT pg_read_file('vpdb-server.json')")
+    listing = docker.execute(server.container, ["sh", "-c", 'stat -c "%a %U" "$PGDATA"/vpdb-*'])
+    assert listing.decode().strip() == "600 postgres"
 
 
 def test_the_user_file_run_again_changes_neither_password_nor_settings(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(docker_engine, "has_systemd", lambda: False)
-    monkeypatch.setattr(docker_engine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(apt, "can_install", lambda: True)
     monkeypatch.setattr(apt, "install", machine.install)
     return machine
@@ -121,7 +122,7 @@ def test_without_root_the_engine_is_asked_for(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.put("docker", DOCKER)
-    monkeypatch.setattr(docker_engine.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(apt, "can_install", lambda: False)
     with pytest.raises(SetupFailed, match=r"failed to reach the Docker engine.*Start it"):
         docker_engine.ensure(tmp_path)

@@ -1,4 +1,8 @@
-"""One stack's PostgreSQL server: found through Docker, proved by its mark, reached over TCP."""
+"""One stack's PostgreSQL server: found through Docker, proved by its mark, reached over TCP.
+
+The mark is a file in the cluster's data directory (postgres/mark-server.sh writes it): the stack
+that created the cluster, and the password of its administrator role.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,10 @@ import psycopg2.extensions
 
 from vpdb import docker
 from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
-from vpdb.queries import query
 
 PORT = 5432
 ADMIN_ROLE = "vpdb"
-# Where the mark and the lock are; no stack's live database may have this name.
+# Where the lock is; no stack's live database may have this name.
 MAINTENANCE_DATABASE = "postgres"
 
 # What a session of ours has, whatever ALTER DATABASE or ALTER ROLE … SET say: values that reach
@@ -48,17 +51,9 @@ SESSION = {
     "client_connection_check_interval": "500ms",
 }
 
-# Runs inside the container. During the image's first start the server answers on the socket
-# only; the real one is there as soon as it answers over TCP.
-_ASK_FOR_THE_MARK = """
-tries=$1
-until pg_isready -q -h 127.0.0.1 -p 5432 -U postgres -t 1; do
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || exit 75
-    sleep 0.05
-done
-exec psql --no-psqlrc -qAt -v ON_ERROR_STOP=1 -U postgres -d postgres -f -
-"""
+# In the data directory, which the image names by this variable.
+MARK_FILE = "vpdb-server.json"
+_DATA_DIRECTORY = "PGDATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,7 @@ class Server:
         """
         options = " ".join(f"-c {k}={v}" for k, v in {**SESSION, **(settings or {})}.items())
         begin = time.monotonic()
+        failure: psycopg2.OperationalError | None = None
         for host, port in filter(None, (self.direct, (self.host, self.port))):
             try:
                 connection = psycopg2.connect(
@@ -108,7 +104,7 @@ class Server:
                     sslmode="disable",
                 )
             except psycopg2.OperationalError as error:
-                failure = first_line(error)
+                failure = error
                 # A container that was started again may have another address; its port stays.
                 if time.monotonic() - begin > timeout_s / 2:
                     break
@@ -116,9 +112,10 @@ class Server:
                 connection.autocommit = autocommit
                 return connection
         raise ServerUnreachable(
-            f"failed to connect to database {database} on port {self.port}: {failure}."
+            f"failed to connect to database {database} on port {self.port}:"
+            f" {first_line(failure) if failure else 'no address'}."
             f" Look at the server's log: docker logs {self.container}"
-        )
+        ) from failure
 
     @contextmanager
     def session(
@@ -174,6 +171,7 @@ def find_server(container: str, stack: str, *, timeout_s: float = 30) -> Server:
     has no mark or another stack's.
     """
     end = time.monotonic() + timeout_s
+    silence = "no answer"
     while True:
         found = docker.inspect_container(container)
         if found is None:
@@ -181,9 +179,14 @@ def find_server(container: str, stack: str, *, timeout_s: float = 30) -> Server:
                 f"failed to find container {container}: there is none. Run `pulumi up --refresh`"
             )
         if found.is_running and PORT in found.ports:
-            answer = _ask_for_the_mark(container, end - time.monotonic())
-            if answer is not None:
-                break
+            server = _server_of(found, stack)
+            if server is not None:
+                try:
+                    server.connect(MAINTENANCE_DATABASE, timeout_s=2).close()
+                except ServerUnreachable as error:
+                    silence = first_line(error.__cause__ or error)
+                else:
+                    return _past_the_proxy(server, found.network_address)
         elif found.status in ("exited", "dead", "paused"):
             raise ServerUnreachable(
                 f"failed to reach container {container}: it is {found.status}."
@@ -191,46 +194,73 @@ def find_server(container: str, stack: str, *, timeout_s: float = 30) -> Server:
             )
         if time.monotonic() > end:
             raise ServerUnreachable(
-                f"failed to reach PostgreSQL in container {container}: no answer for"
+                f"failed to reach PostgreSQL in container {container}: {silence} for"
                 f" {timeout_s:.0f} s. Look at its log: docker logs {container}"
             )
-        time.sleep(0.1)
+        time.sleep(0.05)
+
+
+def _server_of(found: docker.Container, stack: str) -> Server | None:
+    """Read a container's mark; None while its first start has not written one."""
     address, port = found.ports[PORT]
-    mark = read_mark(answer, container, stack)
-    server = Server(
-        container=container,
+    host = address if address not in ("", "0.0.0.0", "::") else "127.0.0.1"
+    text = _mark_text(found)
+    # While the image's first start writes the mark, the server answers on its socket only.
+    if not text and _takes_connections(host, port):
+        text = _mark_text(found)
+        if not text:
+            raise GuardRefused(
+                f"failed to use the server in container {found.name}: it has no mark, so no stack"
+                " created it. Name another stack, or move that container and its volume away"
+            )
+    if not text:
+        return None
+    mark = read_mark(text, found.name, stack)
+    return Server(
+        container=found.name,
         stack=stack,
-        host=address if address not in ("", "0.0.0.0", "::") else "127.0.0.1",
+        host=host,
         port=port,
         server_id=mark["server_id"],
         admin_password=mark["admin_password"],
     )
-    server.wait(max(1.0, end - time.monotonic()))
-    return _past_the_proxy(server, found.network_address)
+
+
+def _mark_text(found: docker.Container) -> str:
+    folder = found.environment.get(_DATA_DIRECTORY)
+    content = docker.read_file(found.name, f"{folder}/{MARK_FILE}") if folder else None
+    return (content or b"").decode()
+
+
+def _takes_connections(host: str, port: int) -> bool:
+    """Tell whether a PostgreSQL server listens, whoever may log in to it."""
+    try:
+        psycopg2.connect(
+            host=host, port=port, dbname=MAINTENANCE_DATABASE, user=ADMIN_ROLE, connect_timeout=2
+        ).close()
+    except psycopg2.OperationalError as error:
+        # The published port of a container whose server does not listen takes and ends them.
+        return "FATAL" in str(error) or "password" in str(error)
+    return True
 
 
 def _past_the_proxy(server: Server, address: str) -> Server:
     """Go to the container itself where that works: with an engine on Linux itself, not in a VM."""
     if not address or not sys.platform.startswith("linux"):
         return server
-    near = replace(server, direct=(address, PORT))
+    near = replace(server, host=address, port=PORT)
     try:
         socket.create_connection((address, PORT), timeout=0.1).close()
         # Behind another engine's equal address there is another server; it knows no such password.
         near.connect(MAINTENANCE_DATABASE, timeout_s=1).close()
     except (OSError, ServerUnreachable):
         return server
-    return near
+    return replace(server, direct=(address, PORT))
 
 
-def read_mark(answer: str, container: str, stack: str) -> dict[str, str]:
-    """Judge the mark's row (JSON; empty: no mark); GuardRefused unless it is this stack's."""
-    if not answer.strip():
-        raise GuardRefused(
-            f"failed to use the server in container {container}: it has no mark, so no stack"
-            " created it. Name another stack, or move that container and its volume away"
-        )
-    mark: dict[str, str] = json.loads(answer)
+def read_mark(text: str, container: str, stack: str) -> dict[str, str]:
+    """Judge a mark (JSON); GuardRefused unless it is this stack's."""
+    mark: dict[str, str] = json.loads(text)
     if mark["stack"] != stack:
         raise GuardRefused(
             f"failed to use the server in container {container}: stack {mark['stack']} created"
@@ -271,18 +301,3 @@ def told_as(action: str, advice: str = "") -> Iterator[None]:
                 f"{text}. {advice or 'Run it again when the server is back'}"
             ) from None
         raise VpdbError(f"{text}{f'. {advice}' if advice else ''}") from None
-
-
-def _ask_for_the_mark(container: str, left_s: float) -> str | None:
-    """Give the mark as JSON, "" for none; None while the server is not up."""
-    tries = str(max(1, int(left_s / 0.05)))
-    try:
-        answer = docker.execute(
-            container,
-            ["sh", "-c", _ASK_FOR_THE_MARK, "sh", tries],
-            stdin=query("server_mark").encode(),
-            timeout_s=max(5.0, left_s + 5),
-        )
-    except docker.DockerFailed:
-        return None  # the container is restarting, or PostgreSQL in it is
-    return answer.decode()
