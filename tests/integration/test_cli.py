@@ -24,6 +24,7 @@ from tests.integration.cli_stack import (
     terminal,
     wait_until,
 )
+from tests.support.imports import heavy
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,15 @@ class TestStatus:
             assert json.loads(stack.vpdb("status", "--json").stdout)["refused"]
         finally:
             backup.unlink()
+
+    def test_it_imports_nothing_heavy(self, stack: Stack) -> None:
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "vpdb", "status"],
+            cwd=stack.folder, env=stack.env, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+        assert "vpdb.database.status" in imported
+        assert heavy(imported, "rich", "vpdb.monitor", "vpdb.master_data", "vpdb.doctor") == set()
 
     def test_it_answers_within_half_a_second(self, stack: Stack) -> None:
         spent = []

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from vpdb.holdings import printable
 from vpdb.monitor import container, frame, render
-from vpdb.monitor.collect import printable, session, under_way
+from vpdb.monitor.collect import session, under_way
 from vpdb.monitor.keys import PACES_S, press
 from vpdb.monitor.model import (
     Container,

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-import zstandard
-
 from vpdb.backup import limits
 from vpdb.backup.model import Backup, Compression, SkippedStatement
 from vpdb.backup.names import printable
@@ -207,9 +205,13 @@ class CustomSource(CompressedSource):
                 "Get the file again",
             )
         decompressor: _Decompressor = _Plain()
+        damaged: type[Exception] = zlib.error
         if self.compression == "gzip":
             decompressor = zlib.decompressobj()
         elif self.compression == "zstd":
+            import zstandard  # only here, as in source.py
+
+            damaged = zstandard.ZstdError
             decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
         while size := self._int():
             if size < 0 or size > limits.ROW:
@@ -220,7 +222,7 @@ class CustomSource(CompressedSource):
             for start in range(0, size, step):
                 try:
                     yield decompressor.decompress(data[start : start + step])
-                except (zlib.error, zstandard.ZstdError) as error:
+                except damaged as error:
                     raise self._refused(
                         f"the archive's rows are damaged ({error})", "Get the file again"
                     ) from error

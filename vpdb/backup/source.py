@@ -12,8 +12,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
-
 from vpdb.backup import limits
 from vpdb.backup.model import Checkpoint, Compression, SkippedStatement
 from vpdb.errors import BackupRefused
@@ -173,6 +171,9 @@ class ZstdSource(CompressedSource):
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         super().__init__(path, file, size)
+        import zstandard  # only here: other files are read sooner without it
+
+        self._damaged = zstandard.ZstdError
         self._zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
 
     def read(self) -> bytes:
@@ -184,7 +185,7 @@ class ZstdSource(CompressedSource):
                 raise self._cut()
             try:
                 out = self._zstd.decompress(piece)
-            except zstandard.ZstdError as error:
+            except self._damaged as error:
                 raise self._refused(
                     f"its zstd data are damaged ({error})", "Get the file again"
                 ) from error

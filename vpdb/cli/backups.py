@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -165,6 +164,8 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
             found_path(settings, Path(name)), schema=settings.db_schema, progress=progress
         )
         return
+    import tempfile
+
     from vpdb.backup.dump import write_dump
 
     server = server_of(settings)

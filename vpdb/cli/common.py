@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +57,8 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
 
     Raises ServerUnreachable, or GuardRefused for a remote engine or a server without the mark.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from vpdb import docker
     from vpdb.database.server import find_server
 

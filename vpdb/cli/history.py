@@ -130,7 +130,7 @@ def snapshots(
     python -m vpdb snapshots --drop before_import
     """
     from vpdb.database import history
-    from vpdb.monitor.collect import moment, stamp_note
+    from vpdb.holdings import moment, stamp_note
     from vpdb.units import ago, size
 
     settings = settings_of(stack)
@@ -210,7 +210,7 @@ def _agree(
 ) -> None:
     """Say whose sessions end and what is lost for good, and ask when there is any of it."""
     from vpdb.database.sessions import list_sessions
-    from vpdb.monitor.collect import printable
+    from vpdb.holdings import printable
 
     losses = [
         f"This ends a session in {settings.database}: {printable(session.describe())}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -69,17 +69,19 @@ def look(settings: Settings) -> tuple[Status, VpdbError | None, BulkMode | None]
     The second value is why the files give nothing to load; None when they do. The third is bulk
     mode, None when it is off.
     """
-    with ThreadPoolExecutor(2) as pool:
-        # Everything is imported here first: two threads that import psycopg2 lock each other out.
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Before the thread begins: two that import psycopg2 lock each other out.
+    import_module("vpdb.database.server")
+    with ThreadPoolExecutor(1) as pool:
+        finding = pool.submit(server_of, settings, timeout_s=1.0)
         from vpdb import bulk
         from vpdb.database.status import read_status
 
-        finding = pool.submit(server_of, settings, timeout_s=1.0)
-        reading = pool.submit(_content, settings)
+        content, refusal = _content(settings)
         server = finding.result()
-        content, refusal = reading.result()
-        mode = bulk.read(server, settings)
-    return read_status(server, settings, content), refusal, mode
+        noting = pool.submit(bulk.read, server, settings)
+        return read_status(server, settings, content), refusal, noting.result()
 
 
 def describe(
@@ -161,14 +163,14 @@ def _verdict(found: Status, refusal: VpdbError | None) -> str:
 def _held(stamp: Stamp | None, exists: bool, now: float) -> str:
     if not exists:
         return "nothing"
-    from vpdb.monitor.collect import stamp_note
+    from vpdb.holdings import stamp_note
 
     return stamp_note(stamp, now)
 
 
 def _stored(database: Database, now: float) -> str:
     from vpdb import units
-    from vpdb.monitor.collect import moment, printable, stamp_note
+    from vpdb.holdings import moment, printable, stamp_note
 
     stamp = database.stamp
     text = f"{database.name}, {units.size(database.size_bytes)}, {stamp_note(stamp, now)}"

@@ -23,7 +23,7 @@ from vpdb.database.stamp import Database, list_databases
 from vpdb.database.status import LOCKED_S
 from vpdb.doctor.facts import Idler, Postgres, RowByRow
 from vpdb.errors import GuardRefused, VpdbError
-from vpdb.monitor.collect import printable
+from vpdb.holdings import printable
 from vpdb.queries import query
 
 # Sessions write their counters at most once a second (PGSTAT_MIN_INTERVAL in pgstat.c).

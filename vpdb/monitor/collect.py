@@ -16,7 +16,8 @@ from psycopg2.extras import RealDictCursor
 
 from vpdb import bulk
 from vpdb.database.server import Server
-from vpdb.database.stamp import Stamp, list_databases
+from vpdb.database.stamp import list_databases
+from vpdb.holdings import printable, stamp_note
 from vpdb.monitor.model import (
     Database,
     Sample,
@@ -26,10 +27,9 @@ from vpdb.monitor.model import (
     Work,
 )
 from vpdb.queries import query
-from vpdb.units import ago, duration
+from vpdb.units import duration
 
 PURPOSE = "monitor"
-ORIGINS = {"undo": "brought back by undo", "dump": "dumped from here"}
 # A look that takes longer is given up: the server is in trouble, and the next look may do better.
 _LOOK_MS, _LOCK_MS = 4000, 200
 
@@ -119,35 +119,6 @@ def under_way(row: Mapping[str, Any]) -> Work:
         target=printable(target),
         running_s=row["query_s"] or 0.0,
     )
-
-
-def stamp_note(stamp: Stamp | None, now: float) -> str:
-    """Say in one line what a database holds."""
-    if stamp is None or not stamp.content_id:
-        return "not loaded by this project"
-    text = f"content {stamp.content_id[:12]} from {printable(stamp.label or stamp.source)}"
-    if stamp.commit:
-        text += f", commit {stamp.commit[:10]}"
-    if stamp.loaded_at:
-        text += f", loaded {ago(now - moment(stamp.loaded_at))}"
-    if stamp.origin:
-        text += f", {ORIGINS.get(stamp.origin, f'restored from {printable(stamp.origin)}')}"
-    return text
-
-
-def moment(text: str) -> float:
-    """Read a stamp's time (ISO 8601) as seconds since 1970."""
-    from datetime import datetime, timezone
-
-    # fromisoformat knows the Z from Python 3.11 on only.
-    when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
-
-
-def printable(text: str | None) -> str:
-    """Put a server's text on one line and take the terminal's control characters out of it."""
-    words = " ".join((text or "").split())
-    return "".join(c if c.isprintable() else "?" for c in words)
 
 
 def _sizes(cursor: RealDictCursor) -> dict[int, int]:
