@@ -59,15 +59,18 @@ def next_free(start: int, taken: Collection[int] = (), address: str = "127.0.0.1
     return start
 
 
-def holder(port: int) -> str:
-    """Say who listens on the port: a container, a process, or nobody that can be seen from here."""
+def publishers(port: int) -> list[str]:
+    """Name the containers that publish the port; none where there is no engine to ask."""
     asked = answer(
         ["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"], timeout_s=10
     )
-    container = asked.stdout.split("\n")[0].strip() if asked.returncode == 0 else ""
-    if container:
-        return f"container {container}"
-    return _process(port) or "another program"
+    return asked.stdout.split() if asked.returncode == 0 else []
+
+
+def holder(port: int) -> str:
+    """Say who listens on the port: a container, a process, or nobody that can be seen from here."""
+    containers = publishers(port)
+    return f"container {containers[0]}" if containers else _process(port) or "another program"
 
 
 def _process(port: int) -> str:

@@ -7,15 +7,15 @@ and time (pkg/backend/diy/lock.go), and asks for `pulumi cancel` when the holder
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from toolchain.console import Ticker, say
+from toolchain.processes import process_start
 
 # A process counts as started after the lock was written only with some distance: clocks are coarse.
 _CLOCK_SECONDS = 2.0
@@ -28,6 +28,7 @@ class Holder:
     pid: int
     host: str
     since: float
+    user: str = "somebody"
 
 
 def clear_dead(locks: Path, *, wait_s: float = 600) -> None:
@@ -64,58 +65,44 @@ def read_holder(text: str) -> Holder | None:
         document = json.loads(text)
         # Pulumi writes nanoseconds, which Python 3.10 does not read.
         moment = datetime.fromisoformat(document["timestamp"][:19] + "+00:00")
-        return Holder(int(document["pid"]), str(document["hostname"]), moment.timestamp())
+        return Holder(
+            pid=int(document["pid"]),
+            host=str(document["hostname"]),
+            since=moment.timestamp(),
+            user=str(document.get("username") or Holder.user),
+        )
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def process_start(pid: int, proc: Path = Path("/proc")) -> float | None:
-    """Give when a process started, in seconds since 1970; 0 where only its life can be told.
+def judged(locks: Path) -> Iterator[tuple[Path, Holder, bool | None]]:
+    """Give the locks in a folder, who holds them, and whether that one is dead (see is_dead).
 
-    Field 22 of /proc/<pid>/stat counts clock ticks since boot; the command's name, field 2, may
-    hold blanks and brackets, so counting starts behind its last bracket.
+    What cannot be read as a lock is left out.
     """
-    if not (proc / "stat").exists():
-        return 0.0 if _lives(pid) else None
-    try:
-        stat = (proc / str(pid) / "stat").read_text()
-        boot = next(
-            int(line.split()[1])
-            for line in (proc / "stat").read_text().splitlines()
-            if line.startswith("btime")
-        )
-    except OSError:
-        return None
-    fields = stat.rsplit(")", 1)[1].split()
-    if fields[0] in "ZX":
-        return None  # ended, and only not yet collected by its parent
-    ticks = int(fields[19])
-    return boot + ticks / os.sysconf("SC_CLK_TCK")
+    here = socket.gethostname()
+    for path in sorted(locks.glob("*.json")):
+        try:
+            holder = read_holder(path.read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        if holder:
+            yield path, holder, is_dead(holder, host=here, started_at=process_start)
+
+
+def remove(lock: Path) -> None:
+    """Remove a lock with what Pulumi put beside it."""
+    lock.unlink(missing_ok=True)
+    lock.with_name(lock.name + ".attrs").unlink(missing_ok=True)
 
 
 def _sweep(locks: Path) -> list[Holder]:
     """Remove dead holders' locks; give the living holders of this host."""
     living = []
-    for path in locks.glob("*.json") if locks.is_dir() else ():
-        try:
-            holder = read_holder(path.read_text(encoding="utf-8"))
-        except OSError:
-            continue
-        dead = holder and is_dead(holder, host=socket.gethostname(), started_at=process_start)
-        if holder and dead:
+    for path, holder, dead in judged(locks):
+        if dead:
             say(f"removing the lock of process {holder.pid}, which was killed")
-            path.unlink(missing_ok=True)
-            path.with_name(path.name + ".attrs").unlink(missing_ok=True)
-        elif holder and dead is False:
+            remove(path)
+        elif dead is False:
             living.append(holder)
     return living
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

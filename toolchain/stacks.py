@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain import backend
 from toolchain.console import SetupFailed, answer, last_line
 
 # The committed one; every other stack file belongs to one developer.
@@ -138,14 +139,8 @@ class Pulumi:
 
     def locks(self, stack: str, project_name: str) -> Path | None:
         """Give the folder of the stack's locks in a file backend; None for another backend."""
-        text = (self.project / "Pulumi.yaml").read_text("utf-8")
-        declared = re.search(r"^backend:\n\s+url: *(\S+)", text, re.MULTILINE)
-        url = self.env.get("PULUMI_BACKEND_URL") or (declared[1] if declared else "")
-        if not url.startswith("file://"):
-            return None
-        place = Path(url.removeprefix("file://").split("?")[0]).expanduser()
-        folder = (self.project / place) / ".pulumi" / "locks" / "organization"
-        return folder / project_name / stack
+        folder = backend.find(self.project, self.env)
+        return backend.locks(folder, project_name, stack) if folder else None
 
 
 def _remedy(trouble: str) -> str:

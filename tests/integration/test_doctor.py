@@ -16,6 +16,7 @@ import psycopg2
 import pytest
 
 from tests.integration.cli_stack import Stack, docker, new_stack, wait_until
+from tests.support.pulumi_lock import write_lock
 from tests.support.server import CHECKOUT
 
 BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
@@ -387,14 +388,12 @@ class TestHalfFinishedUp:
     def test_a_dead_holders_lock_is_removed_and_a_living_ones_is_not(self, stack: Stack) -> None:
         remember(stack, pending=True)
         locks = stack.folder / ".state/.pulumi/locks/organization" / stack.project / "dev"
-        locks.mkdir(parents=True, exist_ok=True)
         child = subprocess.Popen(["sleep", "100"])
-        content = {"pid": child.pid, "username": "jan", "hostname": socket.gethostname()}
-        (locks / "l.json").write_text(json.dumps(content))
+        lock = write_lock(locks, pid=child.pid)
         try:
             assert doctor(stack)["last up"].startswith("note: a pulumi command is at work")
             doctor(stack, "--fix")
-            assert (locks / "l.json").exists()
+            assert lock.exists()
             child.kill()
             child.wait()
             answer = doctor(stack)
@@ -402,7 +401,7 @@ class TestHalfFinishedUp:
             assert "left its lock" in answer["last up"]
             assert "while creating server" in answer["last up"]
             fixed = doctor(stack, "--fix")
-            assert not (locks / "l.json").exists()
+            assert not lock.exists()
             assert "was interrupted while creating server" in fixed["last up"]
         finally:
             child.kill()

@@ -27,7 +27,7 @@ from vpdb.backup.dump_plan import (
     table_header,
 )
 from vpdb.backup.dump_schema import stable_part
-from vpdb.backup.work_folder import put_in_place, work_folder
+from vpdb.backup.work_folder import leftovers, put_in_place, work_folder
 
 
 def table(oid: int, name: str = "", *columns: str, key: Iterable[SortColumn] = ()) -> DumpTable:
@@ -183,6 +183,20 @@ def test_what_a_dead_process_left_goes_and_what_a_live_one_uses_stays(tmp_path: 
     (tmp_path / ".tmp-1-abc").mkdir()
     with work_folder(tmp_path):
         assert (tmp_path / ".tmp-1-abc").exists()
+
+
+def test_what_killed_processes_left_is_found_folders_and_files(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    folder = tmp_path / f".tmp-{dead.pid}-abc"
+    folder.mkdir()
+    file = tmp_path / f".tmp-x.sql-{dead.pid}"
+    for path in (file, tmp_path / f".tmp-x.sql-{os.getpid()}", tmp_path / ".tmp-mine"):
+        path.touch()
+    assert list(leftovers(tmp_path)) == [folder, file]
+    # A file may be somebody's; only a person removes it.
+    with work_folder(tmp_path):
+        assert list(leftovers(tmp_path)) == [file]
 
 
 def test_a_finished_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.pulumi_lock import write_lock
 from vpdb.config import Settings, load_settings
 from vpdb.doctor import files, inside, outside
 from vpdb.doctor.docker_facts import last_words
@@ -34,9 +35,9 @@ from vpdb.doctor.facts import (
 )
 from vpdb.doctor.finding import Finding, Level, exit_code
 from vpdb.doctor.fixes import FIXES
-from vpdb.doctor.ports import is_free, look_at_port, next_free
+from vpdb.doctor.ports import look_at_port
 from vpdb.doctor.postgres_facts import row_by_row, wanted_version
-from vpdb.doctor.pulumi_state import backend_folder, is_alive, look_at_state, pending, read_locks
+from vpdb.doctor.pulumi_state import look_at_state, pending, read_locks
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS: Settings = load_settings(CHECKOUT, "dev")
@@ -327,20 +328,27 @@ def test_the_last_words_name_a_cause_or_nothing(log: str, words: str) -> None:
 
 
 class TestPorts:
-    def test_a_listener_is_found_and_named(self) -> None:
+    @pytest.fixture
+    def taken(self) -> Iterator[int]:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
-            number = listener.getsockname()[1]
-            assert not is_free(number, "127.0.0.1")
-            found = look_at_port(number, "127.0.0.1", "velpharma-none")
-            assert found.holder.startswith(f"process {os.getpid()} (")
-            assert not found.ours
-            assert found.next_free > number
-        assert is_free(number, "127.0.0.1")
+            yield listener.getsockname()[1]
 
-    def test_no_port_after_the_last(self) -> None:
-        assert next_free(65536, "127.0.0.1") == 0
+    def test_a_listener_is_found_and_named(self, taken: int) -> None:
+        found = look_at_port(taken, "127.0.0.1", "velpharma-none")
+        assert found.holder.startswith(f"process {os.getpid()} (")
+        assert not found.ours
+        assert found.next_free > taken
+
+    def test_a_free_port_has_no_holder(self, taken: int) -> None:
+        free = look_at_port(taken, "127.0.0.1", "velpharma-none").next_free
+        assert look_at_port(free, "127.0.0.1", "velpharma-none") == Port(free, "127.0.0.1")
+
+    def test_a_port_of_another_stack_is_not_offered(self, taken: int) -> None:
+        promised = range(taken + 1, taken + 4)
+        found = look_at_port(taken, "127.0.0.1", "velpharma-none", promised)
+        assert found.next_free > taken + 3
 
 
 class TestPulumiState:
@@ -361,9 +369,7 @@ class TestPulumiState:
         operation = {"resource": {"urn": urn}, "type": "creating"}
         settings = self.lay_out(tmp_path, {"resources": [{}], "pending_operations": [operation]})
         locks = tmp_path / ".state/.pulumi/locks/organization/velpharma/dev"
-        locks.mkdir(parents=True)
-        content = {"pid": dead_pid(), "username": "jan", "hostname": socket.gethostname()}
-        (locks / "1.json").write_text(json.dumps(content))
+        write_lock(locks, pid=dead_pid())
         (locks / "2.json").write_text("{damaged")
         state = look_at_state(settings, {})
         assert state.exists
@@ -376,33 +382,27 @@ class TestPulumiState:
         assert "cannot be read" in look_at_state(settings, {}).error
 
     def test_the_lock_of_another_machine_is_not_judged(self, tmp_path: Path) -> None:
-        content = {"pid": 1, "username": "jan", "hostname": "elsewhere"}
-        (tmp_path / "1.json").write_text(json.dumps(content))
+        write_lock(tmp_path, pid=1, host="elsewhere")
         (lock,) = read_locks(tmp_path)
         assert lock.alive is None
         assert lock.holder == "jan on elsewhere"
 
-    @pytest.mark.parametrize(
-        ("url", "folder"),
-        [
-            ("", ".state"),
-            ("file://./other", "other"),
-            ("file:///abs/olute", "/abs/olute"),
-            ("file://./with%20blank?no_tmp_dir=true", "with blank"),
-            ("https://api.pulumi.com", None),
-            ("s3://bucket", None),
-        ],
-    )
-    def test_the_backend_of_the_environment_wins(self, url: str, folder: str | None) -> None:
-        found = backend_folder(CHECKOUT, {"PULUMI_BACKEND_URL": url})
-        assert found == (None if folder is None else CHECKOUT / folder)
+    def test_a_process_that_only_took_over_the_id_does_not_hold_the_lock(
+        self, tmp_path: Path
+    ) -> None:
+        write_lock(tmp_path, pid=os.getpid(), at="2020-01-01T00:00:00.123456789Z")
+        (lock,) = read_locks(tmp_path)
+        assert lock.alive is False
+
+    def test_the_repair_removes_a_dead_ones_lock_whole_and_no_other(self, tmp_path: Path) -> None:
+        write_lock(tmp_path, pid=dead_pid())
+        write_lock(tmp_path, pid=os.getpid(), name="2", at="2999-01-01T00:00:00Z")
+        facts = replace(WELL, state=State(exists=True, locks=tuple(read_locks(tmp_path))))
+        assert "the lock of the killed" in FIXES["clear_locks"](SETTINGS, facts)
+        assert {path.name for path in tmp_path.iterdir()} == {"2.json", "2.json.attrs"}
 
     def test_an_operation_without_a_name(self) -> None:
         assert list(pending({"pending_operations": [{}]})) == ["changing a resource"]
-
-    def test_processes(self) -> None:
-        assert is_alive(os.getpid())
-        assert not is_alive(dead_pid())
 
 
 def dead_pid() -> int:

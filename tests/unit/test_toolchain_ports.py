@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -48,6 +49,16 @@ def test_a_port_with_connections_cooling_down_is_free() -> None:
         with socket.create_connection(("127.0.0.1", port)):
             accepted, _ = listener.accept()
             accepted.close()  # closes first, so it is this side that keeps TIME_WAIT
+    assert is_free(port) is True
+
+
+def test_a_port_that_only_root_may_take_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unprivileged(socket.socket):
+        def bind(self, address: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    port = free_port()
+    monkeypatch.setattr(socket, "socket", Unprivileged)
     assert is_free(port) is True
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import subprocess
 import sys
-import time
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from toolchain.stack_lock import Holder, clear_dead, is_dead, process_start, read_holder
-
-HERE = socket.gethostname()
+from tests.support.pulumi_lock import write_lock
+from toolchain.stack_lock import Holder, clear_dead, is_dead, read_holder
 
 
 @pytest.mark.parametrize(
@@ -42,34 +37,12 @@ def test_a_lock_is_read_as_pulumi_writes_it() -> None:
         '"timestamp":"2026-11-22T19:00:25.292917407Z"}'
     )
     since = datetime(2026, 11, 22, 19, 0, 25, tzinfo=timezone.utc).timestamp()
-    assert read_holder(text) == Holder(13239, "vm", since)
+    assert read_holder(text) == Holder(13239, "vm", since, "root")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x"}'])
 def test_a_lock_that_is_not_whole_is_left_alone(text: str) -> None:
     assert read_holder(text) is None
-
-
-def test_this_process_started_a_while_ago() -> None:
-    started = process_start(os.getpid())
-    assert started is not None
-    assert time.time() - 3600 < started <= time.time() + 1 or started == 0.0
-
-
-def test_a_process_that_ended_has_no_start() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    assert process_start(child.pid) is None
-
-
-def write_lock(folder: Path, *, pid: int, host: str = HERE, name: str = "a") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
-    path = folder / f"{name}.json"
-    body = {"pid": pid, "username": "root", "hostname": host, "timestamp": now}
-    path.write_text(json.dumps(body))
-    path.with_name(f"{name}.json.attrs").write_text("{}")
-    return path
 
 
 def test_a_killed_holders_lock_goes_with_its_attributes(tmp_path: Path) -> None:

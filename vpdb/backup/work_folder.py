@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from toolchain.processes import is_alive
+
 _PREFIX = ".tmp-"
-_NAME = re.compile(r"\.tmp-(\d+)-\w+\Z")
+_FOLDER = re.compile(r"\.tmp-(\d+)-\w+\Z")
+# As the generator names a file that it has not finished.
+_FILE = re.compile(r"\.tmp-.+-(\d+)\Z")
 
 
 @contextmanager
@@ -30,20 +34,18 @@ def work_folder(beside: Path) -> Iterator[Path]:
 
 
 def clear_leftovers(beside: Path) -> None:
-    for folder in beside.glob(f"{_PREFIX}*"):
-        match = _NAME.match(folder.name)
-        if match is not None and folder.is_dir() and not _runs(int(match.group(1))):
-            shutil.rmtree(folder, ignore_errors=True)
+    for path in leftovers(beside):
+        # A person may have named a file so; for that one doctor asks.
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def leftovers(beside: Path) -> Iterator[Path]:
+    """Give the unfinished folders and files there whose process, named in theirs, has ended."""
+    for path in sorted(beside.glob(f"{_PREFIX}*")):
+        match = (_FOLDER if path.is_dir() else _FILE).match(path.name)
+        if match is not None and not is_alive(int(match[1])):
+            yield path
 
 
 def put_in_place(finished: Path, target: Path) -> None:

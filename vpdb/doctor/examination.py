@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from toolchain.stacks import ports_put_down
 from vpdb.config import Settings
 from vpdb.doctor import files, inside, outside
 from vpdb.doctor.docker_facts import (
@@ -70,7 +71,9 @@ def collect(settings: Settings) -> Facts:
 
 def _collect_docker(settings: Settings, engine: Engine) -> Facts:
     facts = Facts(settings=settings, engine=engine)
-    facts = replace(facts, port=look_at_port(settings.port, settings.address, settings.container))
+    promised = ports_put_down(settings.project_dir)
+    port = look_at_port(settings.port, settings.address, settings.container, promised)
+    facts = replace(facts, port=port)
     if not engine.server:
         return replace(facts, disk=look_at_disk(settings, running=False))
     try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
+from vpdb.backup.work_folder import leftovers
 from vpdb.config import Settings
 from vpdb.content import INIT_DIR, Content, choose_content
 from vpdb.doctor.facts import BackupFile, Team, Wanted
-from vpdb.doctor.pulumi_state import is_alive
 from vpdb.errors import BackupRefused, VpdbError
 
 _COMPRESSED = (".gz", ".zst")
@@ -25,7 +24,7 @@ def look_at_content(settings: Settings) -> tuple[Wanted, BackupFile, Content | N
         size_bytes=path.stat().st_size if exists else 0,
         compressed=path.suffix in _COMPRESSED,
         git_lfs=_attribute(settings.project_dir, path, "filter") == "lfs",
-        leftovers=tuple(_abandoned(path.parent)),
+        leftovers=tuple(leftovers(path.parent)),
     )
     try:
         content = choose_content(settings.project_dir, settings)
@@ -76,14 +75,6 @@ def look_at_team(settings: Settings) -> Team:
         behind=int(behind) if behind.isdigit() else 0,
         upstream=upstream,
     )
-
-
-def _abandoned(folder: Path) -> Iterator[Path]:
-    """Work folders of dumps that were killed; their names hold the process that made them."""
-    for path in sorted(folder.glob(".tmp-*")):
-        pid = path.name.removeprefix(".tmp-").partition("-")[0]
-        if not (pid.isdigit() and is_alive(int(pid))):
-            yield path
 
 
 def _attribute(folder: Path, path: Path, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 
+from toolchain import stack_lock
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.database import history
@@ -12,7 +13,6 @@ from vpdb.database.password import set_password
 from vpdb.database.server import find_server
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding
-from vpdb.doctor.pulumi_state import is_alive, read_locks
 
 _START_S = 60
 
@@ -51,12 +51,12 @@ def _bulk_off(settings: Settings, _facts: Facts) -> str:
 
 def _clear_locks(_settings: Settings, facts: Facts) -> str:
     gone = []
-    for lock in facts.state.locks:
-        # Looked at again: a new command may have begun with the same process id meanwhile.
-        current = {found.path: found for found in read_locks(lock.path.parent)}.get(lock.path)
-        if current and current.alive is False and not is_alive(current.pid):
-            current.path.unlink(missing_ok=True)
-            gone.append(str(current.pid))
+    for folder in {lock.path.parent for lock in facts.state.locks}:
+        # Judged again: a new command may have begun meanwhile.
+        for path, holder, dead in stack_lock.judged(folder):
+            if dead:
+                stack_lock.remove(path)
+                gone.append(str(holder.pid))
     return f"removed the lock of the killed `pulumi` (process {', '.join(gone) or 'none'})"
 
 

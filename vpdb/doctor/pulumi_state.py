@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
+from toolchain import backend, stack_lock
 from vpdb.config import Settings
 from vpdb.doctor.facts import StackLock, State, Tools
 
@@ -52,11 +52,11 @@ def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
 
 def look_at_state(settings: Settings, env: Mapping[str, str]) -> State:
     """Read the stack's state and locks from the file backend."""
-    folder = backend_folder(settings.project_dir, env)
+    folder = backend.find(settings.project_dir, env)
     if folder is None:
         return State(error="the stack's state is not in a local folder")
-    state = folder / ".pulumi" / "stacks" / settings.project / f"{settings.stack}.json"
-    locks = folder / ".pulumi" / "locks" / "organization" / settings.project / settings.stack
+    state = backend.state_file(folder, settings.project, settings.stack)
+    locks = backend.locks(folder, settings.project, settings.stack)
     if not state.is_file():
         return State()
     try:
@@ -71,21 +71,6 @@ def look_at_state(settings: Settings, env: Mapping[str, str]) -> State:
     )
 
 
-def backend_folder(project_dir: Path, env: Mapping[str, str]) -> Path | None:
-    """Find the folder of a file:// backend; None for every other kind."""
-    import yaml
-
-    url = env.get("PULUMI_BACKEND_URL", "")
-    if not url:
-        document = yaml.safe_load((project_dir / "Pulumi.yaml").read_text(encoding="utf-8"))
-        url = (document.get("backend") or {}).get("url", "")
-    if not url.startswith("file://"):
-        return None
-    # A relative one (file://./x) is relative to the project; URL parsers take the dot for a host.
-    place = unquote(url.removeprefix("file://").split("?")[0])
-    return project_dir / Path(place).expanduser() if urlparse(url).scheme == "file" else None
-
-
 def pending(latest: Mapping[str, Any]) -> Iterator[str]:
     """Word the operations that were begun and never finished: `creating velpharma-dev`."""
     for operation in latest.get("pending_operations") or []:
@@ -94,33 +79,12 @@ def pending(latest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def read_locks(folder: Path) -> Iterator[StackLock]:
-    """Read the lock files (pulumi/pkg/backend/diy/lock.go, `lockContent`)."""
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            pid = int(content["pid"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        here = content.get("hostname") == socket.gethostname()
-        holder = f"{content.get('username', 'somebody')}"
-        if not here:
-            holder += f" on {content.get('hostname', 'another machine')}"
-        yield StackLock(path, holder, pid, is_alive(pid) if here else None)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this machine runs, and is not a zombie that nobody waited for."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        # The state follows the program's name, which may hold blanks and brackets (proc(5)).
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (OSError, IndexError):
-        return True
+    """Word who holds the stack's locks, and judge whether they still live."""
+    here = socket.gethostname()
+    for path, holder, dead in stack_lock.judged(folder):
+        place = "" if holder.host == here else f" on {holder.host}"
+        alive = None if dead is None else not dead
+        yield StackLock(path, f"{holder.user}{place}", holder.pid, alive)
 
 
 def _package_version(name: str) -> str:
