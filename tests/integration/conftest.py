@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
+from tests.integration import cli_stack
 from tests.support.contents import ask, databases_of
 from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
@@ -97,6 +98,18 @@ def new_stacks(server: Server, folder: Path) -> Iterator[Callable[[], Stack]]:
                 drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
                 with server.session("postgres") as connection, connection.cursor() as cursor:
                     cursor.execute(drop)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cli_stack.Stack]:
+    """A loaded stack with a container of its own, for the tests of one file's command lines."""
+    made = cli_stack.new_stack(tmp_path_factory.mktemp("stack"))
+    try:
+        made.create()
+        made.load()
+        yield made
+    finally:
+        made.remove()
 
 
 @pytest.fixture

@@ -15,23 +15,12 @@ from tests.integration.azure_server import (
     AzureServer,
     start_azure_server,
 )
-from tests.integration.cli_stack import Stack, docker, new_stack, terminal, wait_until
+from tests.integration.cli_stack import Stack, docker, terminal, wait_until
 from vpdb.backup import read_backup
 
 WRONG_HOST = "elsewhere.azure.test"
 SEED = "postgres/init/_05-seed-base.sql.disabled"
 BACKUP = "production_backup_data_only.sql"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = new_stack(tmp_path_factory.mktemp("azure"), azureHost=HOST)
-    try:
-        made.create()
-        made.load()
-        yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

@@ -20,22 +20,10 @@ from tests.integration.cli_stack import (
     PASSWORD,
     Stack,
     docker,
-    new_stack,
     terminal,
     wait_until,
 )
 from tests.support.imports import heavy
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = new_stack(tmp_path_factory.mktemp("cli"))
-    try:
-        made.create()
-        made.load()
-        yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture

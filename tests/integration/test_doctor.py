@@ -23,17 +23,6 @@ BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
 SEED = "postgres/init/_05-seed-base.sql.disabled"
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = new_stack(tmp_path_factory.mktemp("doctor"))
-    try:
-        made.create()
-        made.load()
-        yield made
-    finally:
-        made.remove()
-
-
 @pytest.fixture
 def stack(shared: Stack) -> Iterator[Stack]:
     """The shared stack, well: freshly loaded, no backup file, its own settings and password."""

@@ -11,27 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import psycopg2
 import pytest
 
-from tests.integration.cli_stack import Stack, docker, new_stack, terminal, wait_until
+from tests.integration.cli_stack import Stack, docker, terminal, wait_until
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    made = new_stack(tmp_path_factory.mktemp("monitor"))
-    try:
-        made.create()
-        made.load()
-        yield made
-    finally:
-        made.remove()
+@pytest.fixture
+def stack(shared: Stack) -> Stack:
+    return shared
 
 
 def frame(stack: Stack) -> dict[str, Any]:
