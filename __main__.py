@@ -22,7 +22,7 @@ with as_run_errors():
     content = choose_content(PROJECT_DIR, settings)
     engine = local_engine()
     refuse_taken_port(settings)
-    describe_reload(settings, content)
+    interrupted_release = describe_reload(settings, content)
 
 image = PostgresImage(
     "postgres",
@@ -48,6 +48,7 @@ seed = Seed(
         volume=server.volume.name,
         container=server.container.name,
         container_id=server.container.id,
+        interrupted_release=interrupted_release,
     ),
     # A new volume is empty, so the data has to be loaded again with it.
     pulumi.ResourceOptions(replace_with=[server.volume]),

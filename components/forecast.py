@@ -19,23 +19,28 @@ from vpdb.errors import VpdbError
 TIMEOUT_S = 1.0
 
 
-def describe_reload(settings: Settings, content: Content) -> None:
-    """Say what `up` loads and why, and warn of what it puts aside; a silent server says nothing."""
+def describe_reload(settings: Settings, content: Content) -> str:
+    """Say what `up` loads and why, and warn of what it puts aside; a silent server says nothing.
+
+    Gives the killed release whose bulk mode `up` has to end, "" for none.
+    """
     pulumi.info(f"data: {content.label} ({content.reason})")
     for notice in content.backup.notices if content.backup else ():
         pulumi.info(notice)
     try:
         server = find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
         status = read_status(server, settings, content)
-        late = bulk.overdue(bulk.read(server, settings), settings)
+        mode = bulk.read(server, settings)
     except VpdbError:
-        return
-    if late:
-        pulumi.warn(late)
+        return ""
+    interrupted = bulk.interrupted(mode, settings)
+    if warning := describe_bulk_mode(mode, settings):
+        pulumi.warn(warning)
     for line in warnings(status, settings):
         pulumi.warn(line)
     for line in remarks(status):
         pulumi.info(line)
+    return interrupted
 
 
 def refuse_taken_port(settings: Settings) -> None:
@@ -56,6 +61,13 @@ def refuse_taken_port(settings: Settings) -> None:
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
             f" run `pulumi config set port {port.next_free}`, the next free one"
         )
+
+
+def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:
+    """Word what is wrong with bulk mode, if anything: left on by a killed release, or for long."""
+    if name := bulk.interrupted(mode, settings):
+        return f"release {name} was interrupted and left bulk mode on: `pulumi up` switches it off"
+    return bulk.overdue(mode, settings)
 
 
 def warnings(status: Status, settings: Settings) -> list[str]:

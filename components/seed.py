@@ -25,6 +25,10 @@ from vpdb.config import Settings
 if TYPE_CHECKING:
     from vpdb.content import Content
 
+# There only while a killed release has left bulk mode on: the update it brings about ends that. It
+# is never part of the state, so that it counts every time it is there, and not when it is gone.
+INTERRUPTED = "interruptedRelease"
+
 # Another value of one of these means other data in the live database.
 RELOADING_INPUTS = ("contentId", "database", "schema", "volume")
 
@@ -37,6 +41,8 @@ class SeedArgs:
     container: pulumi.Input[str]
     # Not part of the key: a container made anew only has the seed wait for its server.
     container_id: pulumi.Input[str]
+    # The release that was killed and left bulk mode on, as far as planning could see; "" for none.
+    interrupted_release: str = ""
 
 
 class SeedProvider(ResourceProvider):
@@ -51,8 +57,9 @@ class SeedProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Invoked while planning: replace for other data, update for another way to the server.
 
-        When only the content changed and the live database already holds it, the update adopts
-        it. A silent server counts as one that does not.
+        Update as well to end the bulk mode of an interrupted release. When only the content
+        changed and the live database already holds it, the update adopts it. A silent server counts
+        as one that does not.
         """
         from components import seed_actions
 
@@ -68,7 +75,7 @@ class SeedProvider(ResourceProvider):
 
         with as_provider_errors():
             seed_actions.load(self._config, props)
-        return CreateResult(id_=f"{props['database']}@{props['container']}", outs=props)
+        return CreateResult(id_=f"{props['database']}@{props['container']}", outs=kept(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Invoked by refresh: gone only where the volume or the live database surely is gone."""
@@ -78,15 +85,18 @@ class SeedProvider(ResourceProvider):
             return ReadResult("" if seed_actions.is_gone(props) else id_, props)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Invoked for a changed port, password or container, and to adopt a live content."""
+        """Invoked for a changed port, password or container, an interrupted release, and to adopt.
+
+        Adopting is for a content that the live database already holds.
+        """
         from components import seed_actions
 
         with as_provider_errors():
             if _olds["contentId"] != _news["contentId"]:
                 seed_actions.load(self._config, _news)
             else:
-                seed_actions.reach(_news)
-        return UpdateResult(outs=_news)
+                seed_actions.reach(self._config, _news)
+        return UpdateResult(outs=kept(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Invoked after a replacement and on destroy: the data belongs to the volume.
@@ -119,6 +129,8 @@ class Seed(Resource, module="velpharma", name="Seed"):
             "container": args.container,
             "containerId": args.container_id,
         }
+        if args.interrupted_release:
+            inputs[INTERRUPTED] = args.interrupted_release
         own = pulumi.ResourceOptions(additional_secret_outputs=["password"])
         super().__init__(SeedProvider(), name, inputs, pulumi.ResourceOptions.merge(opts, own))
 
@@ -132,4 +144,10 @@ class Seed(Resource, module="velpharma", name="Seed"):
 
 def changed_inputs(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
     """Name the inputs that differ; the serialized provider is no input of the seed's own."""
+    olds = kept(olds)
     return sorted(key for key in news if key != "__provider" and news[key] != olds.get(key))
+
+
+def kept(props: dict[str, Any]) -> dict[str, Any]:
+    """Give what becomes part of the state."""
+    return {key: value for key, value in props.items() if key != INTERRUPTED}

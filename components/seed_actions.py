@@ -8,6 +8,7 @@ from pulumi.dynamic.config import Config
 
 from components.settings import PROJECT_DIR
 from vpdb import docker
+from vpdb.bulk import end_interrupted
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
 from vpdb.database.load import load_content
@@ -33,12 +34,14 @@ def load(config: Config, props: dict[str, Any]) -> None:
     content = planned_content(settings, props)
     server = _server(props, START_TIMEOUT_S)
     load_content(server, settings, content, print_lines())
+    end_interrupted(server, settings, print_lines())
     ensure_password(server, props["user"], props["password"])
 
 
-def reach(props: dict[str, Any]) -> None:
-    """Wait for the server, and let the developer in with the password set."""
+def reach(config: Config, props: dict[str, Any]) -> None:
+    """Wait for the server, let the developer in, and finish what a killed release left."""
     server = _server(props, START_TIMEOUT_S)
+    end_interrupted(server, settings_of(config, props), print_lines())
     ensure_password(server, props["user"], props["password"])
 
 

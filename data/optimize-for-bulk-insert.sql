@@ -6,6 +6,8 @@
 --
 -- psql variables:  -v schema=vpv4      the schema (else VELPHARMA_SCHEMA, else vpv4)
 --                  -v min_size_kb=128  what counts as a big table
+--                  -v release=2026-11  the release that switches it on: where it was killed, the
+--                                      next `pulumi up` switches off. Without it you do
 --
 -- What each part is worth, as far as it could be measured: data/README.md. The state before is
 -- kept in the database's own settings (velpharma.bulk_mode), so that restoring needs no guessing
@@ -20,6 +22,10 @@
 \if :{?min_size_kb}
 \else
   \set min_size_kb 128
+\endif
+\if :{?release}
+\else
+  \set release ''
 \endif
 
 BEGIN;
@@ -65,7 +71,10 @@ SELECT format('ALTER DATABASE %I SET velpharma.bulk_mode = %L', current_database
                                           'autovacuum', autovacuum,
                                           'toast_autovacuum', toast_autovacuum))
                                         FROM bulk_mode_tables), '{}')
-                            || coalesce(before.note -> 'tables', '{}')))
+                            || coalesce(before.note -> 'tables', '{}'))
+              -- A release does not take over what somebody else had switched on before it.
+              || CASE WHEN :'release' <> '' AND (before.note IS NULL OR before.note ? 'release')
+                      THEN jsonb_build_object('release', :'release') ELSE '{}' END)
   FROM (SELECT) AS one LEFT JOIN bulk_mode_before before ON true
 \gexec
 

@@ -1,14 +1,16 @@
 """Bulk mode: on and off by the scripts in data/, and what there is to know of it.
 
 The scripts work by hand as well, so the state is where they note it: in the settings of the live
-database. A reload puts a database without the note in its place, which ends bulk mode too.
+database. A reload puts a database without the note in its place, which ends bulk mode too. A
+release that switches it on leaves its name in the note: where it was killed, whoever comes next
+knows that nobody else will end it.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import psycopg2.extensions
 
 from vpdb import docker
 from vpdb.config import Settings
-from vpdb.database.lock import locked
+from vpdb.database.lock import LOCK_KEY, locked
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
 from vpdb.errors import VpdbError
 from vpdb.progress import Progress, quiet
@@ -27,16 +29,25 @@ from vpdb.units import duration
 ON_SCRIPT = Path("data/optimize-for-bulk-insert.sql")
 OFF_SCRIPT = Path("data/restore-after-bulk-insert.sql")
 
+# Beside the lock of single changes: a release is several of them, and holds this one all the time.
+RELEASE_LOCK_KEY = LOCK_KEY + 1
+
 # Switching off vacuums every table once; at 100x the usual data that takes minutes.
 _TIMEOUT_S = 4 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class BulkMode:
-    """Bulk mode as it was noted when it was switched on."""
+    """Bulk mode as it was noted when it was switched on.
+
+    `release` names the release that did it, "" for a person or a setting; `release_runs` tells
+    whether one is under way.
+    """
 
     since: datetime
     tables: tuple[str, ...]
+    release: str = ""
+    release_runs: bool = False
 
     def lasted_s(self, now: float | None = None) -> float:
         """How long it has been on, in seconds."""
@@ -44,7 +55,11 @@ class BulkMode:
 
     def describe(self, now: float | None = None) -> str:
         tables = f"{len(self.tables)} table" + ("" if len(self.tables) == 1 else "s")
-        return f"on for {duration(self.lasted_s(now))}, {tables} without autovacuum"
+        text = f"on for {duration(self.lasted_s(now))}, {tables} without autovacuum"
+        if not self.release:
+            return text
+        state = "is under way" if self.release_runs else "was interrupted"
+        return f"{text}, for release {self.release}, which {state}"
 
 
 def read(server: Server, settings: Settings) -> BulkMode | None:
@@ -59,9 +74,10 @@ def read(server: Server, settings: Settings) -> BulkMode | None:
 def read_from(connection: psycopg2.extensions.connection, database: str) -> BulkMode | None:
     """Tell the same by a session in any database of the server."""
     with connection.cursor() as cursor:
-        cursor.execute(query("bulk_mode"), {"database": database})
+        names = {"database": database, "lock_database": MAINTENANCE_DATABASE}
+        cursor.execute(query("bulk_mode"), {**names, "release_key": RELEASE_LOCK_KEY})
         rows = cursor.fetchall()
-    return from_note(rows[0][0]) if rows else None
+    return replace(from_note(rows[0][0]), release_runs=rows[0][1]) if rows else None
 
 
 def from_note(note: str) -> BulkMode:
@@ -70,11 +86,22 @@ def from_note(note: str) -> BulkMode:
         document: Any = json.loads(note)
         since = datetime.fromisoformat(str(document["since"]).replace("Z", "+00:00"))
         tables = tuple(sorted(document["tables"]))
+        release = str(document.get("release") or "")
     except (ValueError, KeyError, TypeError):
         return BulkMode(datetime.fromtimestamp(0, timezone.utc), ())
     if since.tzinfo is None:
         since = since.replace(tzinfo=timezone.utc)
-    return BulkMode(since, tables)
+    return BulkMode(since, tables, release)
+
+
+def interrupted(mode: BulkMode | None, settings: Settings) -> str:
+    """Name the release that was killed and left bulk mode on; "" where nobody has to end it.
+
+    With `bulkMode true` it is on because the settings want it.
+    """
+    if mode is None or mode.release_runs or settings.bulk_mode:
+        return ""
+    return mode.release
 
 
 def overdue(mode: BulkMode | None, settings: Settings, now: float | None = None) -> str:
@@ -88,13 +115,16 @@ def overdue(mode: BulkMode | None, settings: Settings, now: float | None = None)
     )
 
 
-def switch_on(server: Server, settings: Settings, progress: Progress = quiet) -> BulkMode:
+def switch_on(
+    server: Server, settings: Settings, progress: Progress = quiet, *, release: str = ""
+) -> BulkMode:
     """Set the live database up for many inserts. Again, it takes in new big tables.
 
+    A release gives its name, which is noted unless bulk mode is on already by somebody else's will.
     Raises VpdbError with what PostgreSQL said; then nothing is changed.
     """
     with locked(server, f"bulk on {settings.database}", progress):
-        _run(server, settings, ON_SCRIPT, "switch bulk mode on")
+        _run(server, settings, ON_SCRIPT, "switch bulk mode on", release=release)
     mode = read(server, settings)
     if mode is None:
         raise VpdbError(
@@ -122,7 +152,29 @@ def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -
     return True
 
 
-def _run(server: Server, settings: Settings, script: Path, doing: str) -> None:
+def end_interrupted(server: Server, settings: Settings, progress: Progress = quiet) -> str:
+    """End the bulk mode that a killed release left on; give that release's name, "" for none."""
+    with (
+        server.session(MAINTENANCE_DATABASE, purpose="bulk mode") as connection,
+        told_as("end the bulk mode of an interrupted release"),
+        connection.cursor() as cursor,
+    ):
+        if not interrupted(read_from(connection, settings.database), settings):
+            return ""
+        # No release can begin meanwhile, and one that has just begun keeps its bulk mode.
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (RELEASE_LOCK_KEY,))
+        ((taken,),) = cursor.fetchall()
+        mode = read_from(connection, settings.database)
+        if not taken or mode is None or not mode.release:
+            return ""
+        progress(f"end the bulk mode of release {mode.release}, which was interrupted", 0, 0)
+        switch_off(server, settings, progress)
+        return mode.release
+
+
+def _run(
+    server: Server, settings: Settings, script: Path, doing: str, *, release: str = ""
+) -> None:
     try:
         text = (settings.project_dir / script).read_bytes()
     except OSError as error:
@@ -130,8 +182,9 @@ def _run(server: Server, settings: Settings, script: Path, doing: str) -> None:
             f"failed to {doing}: {script} cannot be read ({error.strerror})."
             f" Restore it: git checkout -- {script}"
         ) from None
+    variables = {"schema": settings.db_schema, **({"release": release} if release else {})}
     try:
-        server.psql(settings.database, text, {"schema": settings.db_schema}, timeout_s=_TIMEOUT_S)
+        server.psql(settings.database, text, variables, timeout_s=_TIMEOUT_S)
     except docker.DockerFailed as error:
         lines = [line for line in error.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
         cause = (lines or error.stderr.splitlines() or ["no reason given"])[0].strip()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -70,6 +71,16 @@ def print_lines(stream: TextIO | None = None, *, every_s: float = 2.0) -> Progre
         text = meter.line(phase, done, total)
         if text is not None:
             print(text, file=stream or sys.stdout, flush=True)
+
+    return report
+
+
+def while_heard(progress: Progress) -> Progress:
+    """Give a progress whose reader may be gone: work that has to be finished goes on without."""
+
+    def report(phase: str, done: int, total: int) -> None:
+        with suppress(OSError):
+            progress(phase, done, total)
 
     return report
 

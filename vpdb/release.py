@@ -1,7 +1,8 @@
 """The monthly release: bulk mode on, load, bulk mode off, dump; each undone or finished.
 
-Whatever fails or is killed: the load is one transaction, the backup file is replaced whole, and
-bulk mode is switched off behind the load, also behind a failed one. Doing it again goes on.
+Whatever fails: the load is one transaction, the backup file is replaced whole, and bulk mode is
+switched off behind the load, also behind a failed one. After a kill the next `pulumi up` does that
+(see vpdb/bulk.py). Doing it again goes on.
 """
 
 from __future__ import annotations
@@ -19,19 +20,16 @@ from vpdb import bulk, loader
 from vpdb.backup.notes import read_notes
 from vpdb.config import Settings
 from vpdb.database.catalog import count_rows, read_tables
-from vpdb.database.lock import LOCK_KEY
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
 from vpdb.dump import Dumped, dump_live, target_of_team
 from vpdb.errors import VpdbError
-from vpdb.progress import Progress, quiet
+from vpdb.progress import Progress, quiet, while_heard
 from vpdb.units import count
 
 DATA_DIR = Path("data")
 Action = Literal["run", "nothing"]
 Load = Callable[[Sequence[Path]], None]
 
-# Beside the lock of single changes: a release is several of them.
-_RELEASE_LOCK_KEY = LOCK_KEY + 1
 _RECORD = re.compile(r"Release (\d{4}-\d{2}): CSVs ([0-9a-f]{64})")
 
 
@@ -127,7 +125,7 @@ def make_release(
         return Released(plan, {}, {})
     with _alone(server, name):
         before = schema_counts(server, settings)
-        with bulk_mode(server, settings, progress):
+        with bulk_mode(server, settings, name, progress):
             load([file.path for file in plan.files])
         if plan_release(settings, name).csv_hash != plan.csv_hash:
             raise ReleaseFailed(
@@ -140,13 +138,16 @@ def make_release(
 
 
 @contextmanager
-def bulk_mode(server: Server, settings: Settings, progress: Progress) -> Iterator[None]:
+def bulk_mode(
+    server: Server, settings: Settings, release: str, progress: Progress
+) -> Iterator[None]:
     """Bulk mode for a block; afterwards it is off, whatever happened, unless the settings want it.
 
     Where the block and the switching off both fail, the block's failure is the one told, with the
     other one added.
     """
-    bulk.switch_on(server, settings, progress)
+    # Not its own where the settings want it: then it stays on behind the release.
+    bulk.switch_on(server, settings, progress, release="" if settings.bulk_mode else release)
     try:
         yield
     except BaseException as failure:
@@ -161,7 +162,8 @@ def bulk_mode(server: Server, settings: Settings, progress: Progress) -> Iterato
 
 def _end_bulk_mode(server: Server, settings: Settings, progress: Progress) -> None:
     if not settings.bulk_mode:
-        bulk.switch_off(server, settings, progress)
+        # Also when nobody reads any more: a killed pulumi leaves a pipe that nobody empties.
+        bulk.switch_off(server, settings, while_heard(progress))
 
 
 def schema_counts(server: Server, settings: Settings) -> dict[str, int]:
@@ -231,7 +233,7 @@ def _alone(server: Server, name: str) -> Iterator[None]:
         server.session(MAINTENANCE_DATABASE, purpose=f"release {name}") as connection,
         connection.cursor() as cursor,
     ):
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (_RELEASE_LOCK_KEY,))
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (bulk.RELEASE_LOCK_KEY,))
         ((taken,),) = cursor.fetchall()
         if not taken:
             raise ReleaseFailed(

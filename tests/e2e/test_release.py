@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
 import pytest
 
 from tests.e2e.project import Project, free_port
 from tests.e2e.test_reload import SEED, stamp_time
+from tests.integration.cli_stack import wait_until
 
 ROW = (
     "VP-999999,Neues Präparat 5 mg,MF-0001,Filmtablette,10,Stück,9.90,true,authorised,"
@@ -130,4 +138,93 @@ def test_a_dump_is_written_once_for_each_label(project: Project) -> None:
     finally:
         forget(project, "dump")
     project.up()
+    assert project.planned() == {}
+
+
+# A stand-in for a loader that takes long; it ends by itself some time after its release was killed.
+SLOW_LOADER = "import pathlib, time; pathlib.Path('loading').touch(); time.sleep(6)"
+
+
+def options(project: Project) -> list[tuple[object, ...]]:
+    """Every option of a table, and the settings of the database."""
+    return project.query(
+        "SELECT oid::regclass::text, reloptions::text FROM pg_class WHERE reloptions IS NOT NULL"
+        " UNION ALL SELECT 'database', setconfig::text FROM pg_db_role_setting ORDER BY 1, 2"
+    )
+
+
+def release_process(project: Project) -> int:
+    """The process that makes a release, 0 for none: its session is named after it."""
+    rows = project.query(
+        "SELECT substring(application_name FROM 'process ([0-9]+)$')::int FROM pg_stat_activity"
+        " WHERE application_name LIKE 'vpdb release %'"
+    )
+    return int(rows[0][0]) if rows else 0
+
+
+def begin_slow_release(project: Project, month: str) -> subprocess.Popen[bytes]:
+    """Start `pulumi up` of a release, and wait until it loads."""
+    if not list((project.folder / "data").glob("*.csv")):
+        project.vpdb("generate", "--yes")
+    loading = project.folder / "loading"
+    project.config("loader", f"{sys.executable} -c {shlex.quote(SLOW_LOADER)}")
+    project.config("release", month)
+    pulumi = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", project.stack],
+        cwd=project.folder,
+        env=project.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(loading.exists, timeout_s=120, what="the load")
+    loading.unlink()
+    return pulumi
+
+
+def test_a_killed_releases_bulk_mode_ends_with_the_next_up_and_shows_no_change_later(
+    project: Project,
+) -> None:
+    before, counts, backup = options(project), project.counts(), project.backup.read_bytes()
+    pulumi = begin_slow_release(project, "2027-01")
+    try:
+        assert tables_in_bulk_mode(project) > 0
+        os.kill(release_process(project), signal.SIGKILL)
+        assert pulumi.wait(60) != 0
+        assert tables_in_bulk_mode(project) > 0, "nobody was left to switch it off"
+    finally:
+        pulumi.kill()
+        forget(project, "release", "loader")
+    wait_until(lambda: not release_process(project))
+    assert "release 2027-01 was interrupted and left bulk mode on" in project.preview()
+    release = "release/velpharma:index:Release"
+    assert project.planned() == {SEED: "update", release: "delete"}, "no reload"
+    loaded = stamp_time(project)
+    project.up()
+    assert options(project) == before
+    assert stamp_time(project) == loaded, "nothing was reloaded"
+    assert (project.counts(), project.backup.read_bytes()) == (counts, backup)
+    assert project.planned() == {}
+    assert "interrupted" not in project.preview()
+    project.up("--expect-no-changes")
+
+
+def test_bulk_mode_is_off_after_a_pulumi_that_was_killed_in_a_release(project: Project) -> None:
+    before, backup = options(project), project.backup.read_bytes()
+    pulumi = begin_slow_release(project, "2027-02")
+    try:
+        maker = release_process(project)
+        pulumi.kill()
+        pulumi.wait()
+        # Its provider ends the command as soon as it notices; so that nothing can be tidied up:
+        with suppress(ProcessLookupError):
+            os.kill(maker, signal.SIGKILL)
+    finally:
+        pulumi.kill()
+        forget(project, "release", "loader")
+    wait_until(lambda: not release_process(project))
+    # Plain `pulumi up` asks for `pulumi cancel` first: the killed one has left its lock.
+    project.bootstrap("up", "--stack", project.stack)
+    assert options(project) == before
+    assert project.backup.read_bytes() == backup
     assert project.planned() == {}

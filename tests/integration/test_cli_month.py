@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 import shutil
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cli_stack import Stack, docker, new_stack, wait_until
+from vpdb import bulk as engine
 from vpdb.backup import read_backup
 from vpdb.backup.notes import read_notes
 from vpdb.master_data.generated_files import write_backup
@@ -85,6 +88,27 @@ def csv(stack: Stack, scale: float = 0.01) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@contextmanager
+def release_lock(stack: Stack) -> Iterator[None]:
+    """Hold what a release holds while it is under way."""
+    with stack.server.session("postgres") as session, session.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (engine.RELEASE_LOCK_KEY,))
+        yield
+
+
+def release_runs(stack: Stack) -> bool:
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'vpdb release%'"
+    return stack.psql(sessions) != "0"
+
+
+def options(stack: Stack) -> str:
+    """Every option of a table, and the settings of the database."""
+    return stack.psql(
+        "SELECT oid::regclass, reloptions FROM pg_class WHERE reloptions IS NOT NULL ORDER BY 1;"
+        " SELECT setconfig FROM pg_db_role_setting ORDER BY 1"
+    )
+
+
 def bulk(stack: Stack) -> dict[str, object]:
     document: dict[str, object] = json.loads(stack.vpdb("bulk", "status", "--json").stdout)
     return document
@@ -136,6 +160,40 @@ class TestBulkMode:
         assert "bulk off" in stack.vpdb("doctor").stdout
         assert "fixed: switched bulk mode off" in stack.vpdb("doctor", "--fix").stdout
         assert bulk(stack)["on"] is False
+
+    def test_what_a_release_switched_on_is_told_from_what_somebody_wanted(
+        self, stack: Stack
+    ) -> None:
+        server, settings = stack.server, stack.settings
+        before = options(stack)
+        assert engine.switch_on(server, settings, release="2026-11").release == "2026-11"
+        assert engine.switch_on(server, settings, release="2026-12").release == "2026-12"
+        with release_lock(stack):
+            mode = engine.read(server, settings)
+            assert mode is not None
+            assert mode.release_runs
+            assert "under way" in stack.vpdb("status").stdout
+            assert engine.end_interrupted(server, settings) == ""
+        assert "release 2026-12, which was interrupted" in stack.vpdb("status").stdout
+        assert engine.end_interrupted(server, settings) == "2026-12"
+        assert engine.read(server, settings) is None
+        assert options(stack) == before
+        assert engine.end_interrupted(server, settings) == ""
+        # By hand before or behind the release: it is theirs, and stays on.
+        assert engine.switch_on(server, settings, release="2026-11").release == "2026-11"
+        stack.vpdb("bulk", "on")
+        assert engine.switch_on(server, settings, release="2026-11").release == ""
+        assert engine.end_interrupted(server, settings) == ""
+        assert bulk(stack)["on"] is True
+        stack.vpdb("bulk", "off")
+        assert options(stack) == before
+
+    def test_what_the_settings_want_stays_on(self, stack: Stack) -> None:
+        engine.switch_on(stack.server, stack.settings, release="2026-11")
+        wanted = replace(stack.settings, bulk_mode=True)
+        assert engine.end_interrupted(stack.server, wanted) == ""
+        assert bulk(stack)["on"] is True
+        stack.vpdb("bulk", "off")
 
     def test_a_server_that_is_gone_has_nothing_to_switch_off(self, stack: Stack) -> None:
         assert stack.vpdb("bulk", "off", "--stack", "nobody").returncode == 5
@@ -383,10 +441,7 @@ class TestRelease:
 
     def test_two_at_once(self, stack: Stack) -> None:
         csv(stack)
-        from vpdb.release import _RELEASE_LOCK_KEY
-
-        with stack.server.session("postgres") as session, session.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_RELEASE_LOCK_KEY,))
+        with release_lock(stack):
             done = self.release(stack)
         assert done.returncode == 1
         assert "another release of this stack is under way" in done.stderr
@@ -432,6 +487,34 @@ class TestRelease:
         (stack.folder / "started").unlink()
         assert bulk(stack)["on"] is False
 
+    def test_killed_while_loading_its_bulk_mode_is_known_to_be_nobodys(self, stack: Stack) -> None:
+        csv(stack)
+        before, file = options(stack), (stack.folder / "backups" / BACKUP).read_bytes()
+        code = "import pathlib, time; pathlib.Path('started').touch(); time.sleep(5)"
+        stack.configure(loader=json.dumps(f"{sys.executable} -c {shlex.quote(code)}"))
+        run = self.start(stack)
+        wait_until((stack.folder / "started").exists)
+        assert engine.end_interrupted(stack.server, stack.settings) == "", "it is under way"
+        run.kill()
+        run.wait()
+        (stack.folder / "started").unlink()
+        assert bulk(stack)["on"] is True
+        assert options(stack) != before
+        ended = functools.partial(engine.end_interrupted, stack.server, stack.settings)
+        wait_until(lambda: ended() == "2026-11", what="the end of the killed release's lock")
+        assert bulk(stack)["on"] is False
+        assert options(stack) == before
+        assert (stack.folder / "backups" / BACKUP).read_bytes() == file
+
+    def test_bulk_mode_that_the_settings_want_outlives_a_release(self, stack: Stack) -> None:
+        csv(stack)
+        stack.configure(bulkMode="true")
+        assert self.release(stack).returncode == 0
+        mode = engine.read(stack.server, stack.settings)
+        assert mode is not None
+        assert mode.release == ""
+        stack.vpdb("bulk", "off")
+
     def start(self, stack: Stack) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "vpdb", "release", "2026-11"],
@@ -461,6 +544,9 @@ class TestRelease:
         run.wait()
         # Whole, whichever it is.
         read_backup(file, schema="vpv4")
+        wait_until(lambda: not release_runs(stack), what="the end of the killed release's session")
+        engine.end_interrupted(stack.server, stack.settings)
+        assert bulk(stack)["on"] is False
         done = self.release(stack)
         assert done.returncode == 0, done.stderr
         assert bulk(stack)["on"] is False

@@ -158,6 +158,14 @@ class TestBulkModeNote:
             "on for 2 h, 2 tables without autovacuum"
         )
 
+    def test_a_release_that_switched_it_on_is_named(self) -> None:
+        note = '{"since": "2026-11-22T10:00:00Z", "tables": {}, "release": "2026-11"}'
+        mode = bulk.from_note(note)
+        assert mode.release == "2026-11"
+        assert mode.describe().endswith("for release 2026-11, which was interrupted")
+        running = replace(mode, release_runs=True)
+        assert running.describe().endswith("for release 2026-11, which is under way")
+
     @pytest.mark.parametrize("note", ["", "{}", "[]", '{"since": "soon", "tables": {}}', "x"])
     def test_a_damaged_note_is_overdue_at_once(self, note: str, settings: Settings) -> None:
         assert bulk.overdue(bulk.from_note(note), settings)

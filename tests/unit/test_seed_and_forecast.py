@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components import seed_actions
-from components.forecast import remarks, warnings
+from components.forecast import describe_bulk_mode, remarks, warnings
 from components.seed import Seed, SeedArgs, SeedProvider
 from components.settings import PROJECT_DIR, read_settings
 from tests.unit.recording import Recording, record
+from vpdb import bulk
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
 from vpdb.database.changes import Changes, TableChange
@@ -66,12 +68,57 @@ def test_content_that_is_live_already_is_adopted_by_an_update(
     assert (result.changes, result.replaces) == (True, [])
 
 
+def provider_with(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> SeedProvider:
+    """A provider whose actions are only noted."""
+    monkeypatch.setattr(seed_actions, "holds", lambda _config, _props: False)
+    monkeypatch.setattr(seed_actions, "load", lambda _config, _props: calls.append("load"))
+    monkeypatch.setattr(seed_actions, "reach", lambda _config, _props: calls.append("reach"))
+    provider = SeedProvider()
+    provider._config = None  # type: ignore[assignment]
+    return provider
+
+
+def test_an_interrupted_release_is_an_update_each_time_and_none_once_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    provider = provider_with(monkeypatch, calls)
+    interrupted = {**OLD, "interruptedRelease": "2026-11"}
+    planned = provider.diff("id", OLD, interrupted)
+    assert (planned.changes, planned.replaces) == (True, [])
+    state = provider.update("id", OLD, interrupted).outs
+    assert calls == ["reach"]
+    assert state is not None
+    assert provider.diff("id", state, OLD).changes is False
+    # The same release, killed once more.
+    assert provider.diff("id", state, interrupted).changes is True
+    # An engine that hands over what it stored as inputs.
+    assert provider.diff("id", interrupted, OLD).changes is False
+    assert provider.diff("id", interrupted, interrupted).changes is True
+
+
+def test_a_reload_of_other_data_replaces_also_behind_an_interrupted_release(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    provider = provider_with(monkeypatch, calls)
+    news = {**OLD, "contentId": "b", "container": "c", "interruptedRelease": "2026-11"}
+    assert provider.diff("id", OLD, news).replaces == ["contentId"]
+    created = provider.create(news)
+    assert calls == ["load"]
+    assert provider.diff(
+        "id", created.outs or {}, {**news, "interruptedRelease": "2026-11"}
+    ).changes
+    del news["interruptedRelease"]
+    assert provider.diff("id", created.outs or {}, news).changes is False
+
+
 def test_deleting_a_seed_touches_nothing() -> None:
     """The replacement has loaded its data before the old seed is deleted."""
     SeedProvider().delete("id", {"container": "no-such-container", "stack": "none"})
 
 
-def declare_seed() -> Recording:
+def declare_seed(interrupted_release: str = "") -> Recording:
     def program() -> None:
         settings = read_settings()
         Seed(
@@ -82,6 +129,7 @@ def declare_seed() -> Recording:
                 volume="velpharma-unit-data",
                 container="velpharma-unit",
                 container_id="0123",
+                interrupted_release=interrupted_release,
             ),
         )
 
@@ -95,6 +143,12 @@ def test_the_seed_shows_its_row_counts_and_hides_the_password() -> None:
     assert seed.inputs["source"] == "backups/production_backup_data_only.sql"
     assert seed.is_secret("password")
     assert "password" in seed.request.additionalSecretOutputs
+
+
+def test_an_interrupted_release_shows_in_the_diff_and_else_there_is_no_such_input() -> None:
+    assert "interruptedRelease" not in declare_seed().registered["Seed"].inputs
+    inputs = declare_seed("2026-11").registered["Seed"].inputs
+    assert inputs["interruptedRelease"] == "2026-11"
 
 
 def settings_with(**values: object) -> Settings:
@@ -159,3 +213,31 @@ def test_what_only_lives_on_the_volume_is_named() -> None:
     (line,) = remarks(status_with(live="a", wanted="a", changes=Changes(), kept=(kept,)))
     assert "velpdevdb_kept_20261101_120000" in line
     assert remarks(status_with(live="a", wanted="a", changes=Changes())) == []
+
+
+def bulk_mode(**changes: Any) -> bulk.BulkMode:
+    long_ago = datetime.fromtimestamp(0, timezone.utc)
+    return bulk.BulkMode(**{"since": long_ago, "tables": ("vpv4.products",), **changes})
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted", "said"),
+    [
+        (None, "false", ""),
+        # Switched on by hand or by the setting: nobody ends it but its owner.
+        (bulk_mode(), "false", "python -m vpdb bulk off"),
+        (bulk_mode(since=datetime.now(timezone.utc)), "false", ""),
+        (bulk_mode(release="2026-11"), "false", "`pulumi up` switches it off"),
+        (bulk_mode(release="2026-11", release_runs=True), "false", "longer than"),
+        (bulk_mode(release="2026-11"), "true", "longer than"),
+    ],
+)
+def test_what_is_wrong_with_bulk_mode_is_said_in_one_line(
+    mode: bulk.BulkMode | None, wanted: str, said: str
+) -> None:
+    settings = settings_with(bulkMode=wanted)
+    line = describe_bulk_mode(mode, settings)
+    assert bool(line) is bool(said)
+    assert said in line
+    assert "\n" not in line
+    assert bulk.interrupted(mode, settings) == ("2026-11" if "pulumi up" in said else "")
