@@ -121,6 +121,14 @@ class TestStatus:
         assert both.returncode == 4
         assert "stale as well" in both.stdout
 
+    @pytest.mark.parametrize(("command", "indent"), [("status", 10), ("doctor", 25)])
+    def test_on_a_terminal_no_line_runs_over(self, stack: Stack, command: str, indent: int) -> None:
+        with terminal(stack, command) as screen:
+            screen.wait()
+            lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.text).split("\r\n")
+        assert max(map(len, lines)) <= 80
+        assert any(line.startswith(" " * indent) for line in lines)
+
     def test_a_refused_backup_is_named_and_the_rest_still_said(self, stack: Stack) -> None:
         backup = stack.folder / "backups" / "production_backup_data_only.sql"
         backup.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")

@@ -229,6 +229,30 @@ class TestConnection:
         assert "pulumi config get password --stack dev" in capsys.readouterr().err
 
 
+class TestHanging:
+    TEXT = "content 84950a16b05a from backups/production_backup_data_only.sql, loaded just now"
+
+    def test_on_a_terminal_lines_end_between_words_and_stand_below_each_other(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setenv("COLUMNS", "60")
+        lines = ("holds     " + common.hanging(self.TEXT, 10)).split("\n")
+        assert len(lines) == 3
+        assert max(map(len, lines)) <= 60
+        assert all(line.startswith(" " * 10) for line in lines[1:])
+        assert " ".join(" ".join(lines).split()) == f"holds {self.TEXT}"
+
+    def test_in_a_pipe_it_stays_a_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "60")
+        assert common.hanging(self.TEXT, 10) == self.TEXT
+
+    def test_a_terminal_that_is_too_narrow_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setenv("COLUMNS", "5")
+        assert self.TEXT.split() == common.hanging(self.TEXT, 10).split()
+
+
 def test_the_log_of_loads_keeps_whole_messages() -> None:
     log = [
         "2026 UTC [1] velpharma@velpdevdb psql: ERROR:  x\n",

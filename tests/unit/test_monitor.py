@@ -276,6 +276,16 @@ class TestScreen:
                      "Tables (60)", "q quit", "kept: velpdevdb_kept_20261101_120000"):  # fmt: skip
             assert part in text
 
+    def test_trouble_is_shown_to_its_end_which_says_what_to_do(self) -> None:
+        notice = (
+            "failed to reach container velpharma-dev: it is exited."
+            " Run `docker start velpharma-dev`"
+        )
+        console = Console(width=60, height=24)
+        with console.capture() as capture:
+            console.print(render.screen(busy_frame(), View(notice=notice), "x", 60, 24))
+        assert notice in " ".join(capture.get().split())
+
     def test_a_query_with_markup_is_shown_as_it_is(self) -> None:
         console = Console(width=200, height=60)
         with console.capture() as capture:

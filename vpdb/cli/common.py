@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +146,18 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+
+
+def hanging(text: str, indent: int) -> str:
+    """Break a text at words for the terminal, later lines `indent` columns in; as it is if piped.
+
+    The first line, too, is taken to begin that far in.
+    """
+    if not sys.stdout.isatty():
+        return text
+    room = max(20, shutil.get_terminal_size().columns - indent)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines)
 
 
 def print_json(document: Any) -> None:

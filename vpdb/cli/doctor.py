@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpdb.cli.common import Json, Stack, print_json, settings_of
+from vpdb.cli.common import Json, Stack, hanging, print_json, settings_of
 
 if TYPE_CHECKING:
     from vpdb.doctor.finding import Finding
@@ -87,11 +87,9 @@ def _print(findings: Mapping[str, Finding], *, verbose: bool) -> None:
         if finding.remedy:
             text += f" -> {finding.remedy}"
         colour = _COLOURS.get(level.name)
-        line = (
-            f"{typer.style(f'{mark:<8}', fg=colour)}{typer.style(f'{name:<17}', bold=True)}{text}"
-        )
+        head = typer.style(f"{mark:<8}", fg=colour) + typer.style(f"{name:<17}", bold=True)
         if verbose or level is not Level.skipped:
-            typer.echo(line)
+            typer.echo(head + hanging(text, 8 + 17))
     fixable = sum(bool(finding.fix) for finding in findings.values())
     worst = max(finding.level for finding in findings.values())
     if worst <= Level.note:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vpdb.cli.common import Json, Stack, print_json, server_of, settings_of
+from vpdb.cli.common import Json, Stack, hanging, print_json, server_of, settings_of
 from vpdb.config import Settings
 from vpdb.errors import BackupRefused, SettingRefused, VpdbError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vpdb.database.status import Status
 
 UNREACHABLE = 5
+_LABEL = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +96,8 @@ def describe(
     from vpdb import units
 
     place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
-    lines = [_verdict(found, refusal)]
+    verdict, colour = _verdict(found, refusal)
+    lines = [typer.style(hanging(verdict, 0), fg=colour, bold=True)]
     lines.append(_line("database", f"{place}, {units.size(found.size_bytes)}"))
     lines.append(_line("holds", _held(found.live, found.exists, now)))
     if refusal:
@@ -142,22 +144,21 @@ def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
     return found
 
 
-def _verdict(found: Status, refusal: VpdbError | None) -> str:
+def _verdict(found: Status, refusal: VpdbError | None) -> tuple[str, str]:
+    """Say it all in a sentence, and give the colour for it."""
     if not found.exists:
-        return typer.style("no database: run `pulumi up --refresh`", fg="red", bold=True)
+        return "no database: run `pulumi up --refresh`", "red"
     if found.live is None and not found.changes.tables:
-        return typer.style("never loaded: run `pulumi up`", fg="yellow", bold=True)
+        return "never loaded: run `pulumi up`", "yellow"
     if found.changes:
         fresh = "`python -m vpdb reset` starts afresh and keeps the changes aside"
         also = "; stale as well: `pulumi up` loads the new data" if found.is_stale else ""
-        return typer.style(f"local changes: {fresh}{also}", fg="yellow", bold=True)
+        return f"local changes: {fresh}{also}", "yellow"
     if refusal:
-        return typer.style(
-            "the backup cannot be read: `python -m vpdb doctor` says more", fg="red", bold=True
-        )
+        return "the backup cannot be read: `python -m vpdb doctor` says more", "red"
     if found.is_stale:
-        return typer.style("stale: run `pulumi up`", fg="yellow", bold=True)
-    return typer.style("in step", fg="green", bold=True)
+        return "stale: run `pulumi up`", "yellow"
+    return "in step", "green"
 
 
 def _held(stamp: Stamp | None, exists: bool, now: float) -> str:
@@ -180,7 +181,8 @@ def _stored(database: Database, now: float) -> str:
 
 
 def _line(label: str, text: str, colour: str | None = None) -> str:
-    return typer.style(f"{label:<10}", dim=True) + (
+    text = hanging(text, _LABEL)
+    return typer.style(f"{label:<{_LABEL}}", dim=True) + (
         typer.style(text, fg=colour) if colour else text
     )
 

@@ -6,6 +6,7 @@ sections first, columns that do not fit in width are left out whole.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 
@@ -41,6 +42,7 @@ _HELP = (
 PIPE_WIDTH = 160
 """Columns a frame may take in a pipe."""
 _ALL = 10_000
+_NOTICE_LINES = 4
 
 
 def screen(frame: Frame, view: View, title: str, width: int, height: int) -> RenderableType:
@@ -74,7 +76,9 @@ def header(frame: Frame, view: View, title: str, width: int) -> list[Text]:
         cut(Text(sample.stamp)),
     ]
     if view.notice:
-        lines.insert(1, cut(Text(f" {view.notice} ", "bold white on red")))
+        # Its end says what to do.
+        parts = textwrap.wrap(view.notice, max(10, width - 2))[:_NOTICE_LINES]
+        lines[1:1] = [cut(Text(f" {part} ", "bold white on red")) for part in parts]
     usage = [
         f"database {units.size(server.database_bytes)}",
         f"volume {units.size(server.volume_bytes)}",
