@@ -409,6 +409,7 @@ FUNCTIONS = [
 ]
 
 INSERTS = [
+    value("cast-default", "DEFAULT::text"),
     value("insert-function", "pg_read_file('/etc/passwd')"),
     value("insert-subquery", "(SELECT passwd FROM pg_shadow)"),
     value("insert-sum", "1+1"),

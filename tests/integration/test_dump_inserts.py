@@ -89,6 +89,7 @@ def connection(server: Server) -> Iterator[psycopg2.extensions.connection]:
 @example("'\\', E'\\n\\x41\\101'")
 @example("B'01', X'1f'")
 @example("-2.5::text")
+@example("DEFAULT::text, 1")
 @example("'12.34'::numeric(4,1)::text, .5")
 @example("'x' -- ', 'y'\n, 'z'")
 @example("/* ' */ 'x' /* /* ' */ */")

@@ -131,7 +131,8 @@ def _literal(lexer: Lexer) -> tuple[bytes, Token | None]:
     else:
         raise _unexpected(lexer, token)
     following = lexer.token()
-    while following is not None and following.is_sign(b"::"):
+    # DEFAULT is no value, so PostgreSQL takes no cast of it.
+    while value != b"DEFAULT" and following is not None and following.is_sign(b"::"):
         cast, following = _cast(lexer)
         value += b"::" + cast
     return value, following
