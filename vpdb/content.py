@@ -32,7 +32,8 @@ class Content:
 
     `label` names the source for people, `reason` says why it was chosen. `tables` are the rows a
     load will bring, by table as named in SQL; `schema_files` the SQL that is run before, and
-    `schema_id` the part of the identity that comes from them.
+    `schema_id` the part of the identity that comes from them. `init_id` identifies everything that
+    is run before rows come: the role's file too, which makes no database another one.
     """
 
     content_id: str
@@ -46,6 +47,7 @@ class Content:
     db_schema: str
     user: str
     schema_id: str = ""
+    init_id: str = ""
     backup: Backup | None = field(default=None, repr=False)
 
 
@@ -90,6 +92,7 @@ def choose_content(
     return Content(
         content_id=content_id(backup.data_hash if backup else "", texts, **names),
         schema_id=content_id("", texts, **names),
+        init_id=content_id("", [read_sql(init / USER_SQL), *texts], **names),
         source=source,
         label=_shown(path, project_dir) if path else "empty schema",
         reason=reason,

@@ -23,7 +23,7 @@ def test_a_first_load_is_built_and_the_second_adopts_it(stack: Stack) -> None:
     oid = stack.ask("SELECT oid FROM pg_database WHERE datname = current_database()")
     assert stack.load().action == "adopted"
     assert stack.ask("SELECT oid FROM pg_database WHERE datname = current_database()") == oid
-    assert stack.kinds() == ["template"]
+    assert stack.kinds() == ["schema", "template"]
 
 
 def test_the_stamp_tells_what_was_loaded(stack: Stack) -> None:
@@ -46,7 +46,7 @@ def test_going_back_to_a_content_is_a_clone(stack: Stack) -> None:
     assert back.action == "cloned"
     assert back.kept is None
     assert stack.ask("SELECT count(*) FROM vpv4.products") == [(3,)]
-    assert stack.kinds() == ["template", "template"]
+    assert stack.kinds() == ["schema", "template", "template"]
 
 
 def test_the_newest_templates_stay(stack: Stack) -> None:
@@ -54,7 +54,7 @@ def test_the_newest_templates_stay(stack: Stack) -> None:
         path = stack.init / "03-create-extensions.sql"
         path.write_text(path.read_text() + f"-- version {version}\n")
         stack.load(templates=2)
-    assert stack.kinds() == ["template", "template"]
+    assert stack.kinds() == ["schema", "schema", "template", "template"]
     stack.load(templates=0)
     assert stack.kinds() == []
     assert stack.ask("SELECT count(*) FROM vpv4.products") == [(3,)]
@@ -211,7 +211,7 @@ def test_what_killed_runs_left_is_cleared_away(stack: Stack) -> None:
     bystander = f"{name}_kept_yesterday"
     ask(stack.server, "postgres", f"CREATE DATABASE {bystander}")
     stack.load()
-    assert stack.kinds() == ["kept", "template"]
+    assert stack.kinds() == ["kept", "schema", "template"]
     assert bystander in stack.databases()
 
 

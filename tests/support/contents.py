@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 from psycopg2 import sql
 
 from vpdb.database.catalog import read_tables
+from vpdb.database.drop import DROP_THREAD
 from vpdb.database.server import Server
 
 
@@ -34,7 +37,16 @@ def rows_of(server: Server, database: str) -> dict[str, list[str]]:
 
 
 def databases_of(server: Server, live: str) -> list[str]:
-    """Name every database of the server that belongs to a live one, itself included."""
+    """Name every database of the server that belongs to a live one, itself included.
+
+    What an ended command drops behind its own back is waited for.
+    """
+    for thread in threading.enumerate():
+        if thread.name == DROP_THREAD:
+            thread.join()
+    dropping = "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%'"
+    while ask(server, "postgres", dropping):
+        time.sleep(0.01)
     return [
         name
         for (name,) in ask(server, "postgres", "SELECT datname FROM pg_database ORDER BY 1")

@@ -154,3 +154,13 @@ def test_another_file_behind_the_url_is_refused(project: Path) -> None:
     elsewhere.write_text("-- not what was pinned\n")
     with pytest.raises(VpdbError, match="not the pinned"):
         choose(project, backupUrl=elsewhere.as_uri(), backupSha256="0" * 64)
+
+
+def test_the_roles_file_counts_for_what_is_run_and_not_for_what_is_loaded(project: Path) -> None:
+    before = choose(project)
+    path = project / "postgres" / "init" / "01-create-user.sql"
+    path.write_text(path.read_text() + "SELECT 2;\n")
+    after = choose(project)
+    assert after.content_id == before.content_id
+    assert after.schema_id == before.schema_id
+    assert after.init_id != before.init_id

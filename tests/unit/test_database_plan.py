@@ -12,6 +12,7 @@ from vpdb.database import names
 from vpdb.database.plan import (
     find_live,
     find_template,
+    is_settled,
     leftovers,
     newest_kept,
     over_limit,
@@ -37,6 +38,11 @@ def template(content_id: str, loaded_at: str = "", size: int = 1) -> Database:
     return database(names.template_name(LIVE, content_id), stamp, size=size)
 
 
+def schema(init_id: str, schema_id: str, made_at: str = "") -> Database:
+    stamp = Stamp(init_id, schema_id=schema_id, loaded_at=made_at)
+    return database(names.schema_name(LIVE, init_id), stamp)
+
+
 def kept(second: int, size: int = 1) -> Database:
     return database(f"{LIVE}_kept_20261122_1000{second:02}", Stamp("x"), size=size)
 
@@ -49,6 +55,7 @@ def live(content_id: str = "") -> Database:
     ("name", "kind"),
     [
         ("velpdevdb", "live"),
+        ("velpdevdb_schema_0123456789ab", "schema"),
         ("velpdevdb_template_0123456789ab", "template"),
         ("velpdevdb_build_0123456789ab", "build"),
         ("velpdevdb_clone_0123456789ab", "clone"),
@@ -70,6 +77,7 @@ def test_a_name_says_what_a_database_is(name: str, kind: str | None) -> None:
 @pytest.mark.parametrize("live_name", ["a", LIVE, "x" * 30])
 def test_every_name_we_give_fits_postgresql_and_is_recognised(live_name: str) -> None:
     given_names = {
+        names.schema_name(live_name, "a" * 64): "schema",
         names.template_name(live_name, "a" * 64): "template",
         names.build_name(live_name): "build",
         names.clone_name(live_name): "clone",
@@ -185,3 +193,38 @@ def test_what_stays_always_fits(
     assert sum(d.kind == "kept" for d in stay) <= keep
     assert sum(d.size_bytes for d in stay) <= limit
     assert not gone & {LIVE, f"{LIVE}_snapshot_mine"}
+
+
+def made_from(schema_id: str, content_id: str, loaded_at: str) -> Database:
+    stamp = Stamp(content_id, schema_id=schema_id, loaded_at=loaded_at)
+    return database(names.template_name(LIVE, content_id), stamp)
+
+
+def test_a_schemas_database_goes_with_the_last_template_made_from_it() -> None:
+    old, new = schema(IDS[0], "old"), schema(IDS[1], "new")
+    templates = [made_from("old", IDS[2], "2026-10"), made_from("new", IDS[3], "2026-11")]
+    both = [old, new, *templates]
+    assert over_limit(both, templates=2, kept=0, limit_bytes=100) == []
+    assert over_limit(both, templates=1, kept=0, limit_bytes=100) == [templates[0].name, old.name]
+    everything = over_limit(both, templates=0, kept=0, limit_bytes=100)
+    assert sorted(everything) == sorted(d.name for d in both)
+
+
+def test_of_one_schema_the_newest_database_stays() -> None:
+    old, new = schema(IDS[0], "same", "2026-10"), schema(IDS[1], "same", "2026-11")
+    there = [old, new, made_from("same", IDS[2], "2026-11")]
+    assert over_limit(there, templates=1, kept=0, limit_bytes=100) == [old.name]
+
+
+def test_a_schemas_database_that_was_never_finished_is_a_leftover() -> None:
+    assert leftovers([database(names.schema_name(LIVE, IDS[0]))]) == [
+        names.schema_name(LIVE, IDS[0])
+    ]
+
+
+def test_a_replaced_database_is_not_settled_until_it_was_decided_upon() -> None:
+    name = f"{LIVE}_kept_20261122_100000"
+    assert is_settled(database(name, Stamp("x")))
+    assert is_settled(database(name)), "somebody took the comment away"
+    assert not is_settled(database(name, Stamp("x", state="replaced")))
+    assert not is_settled(database(name, Stamp("x"), dropped=True))

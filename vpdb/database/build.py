@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
-import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from vpdb import __version__
 from vpdb.content import Content
@@ -22,14 +21,16 @@ from vpdb.database.catalog import (
     read_tables,
     without_bulk_mode,
 )
+from vpdb.database.drop import drop
 from vpdb.database.fit import check_fit
 from vpdb.database.log import log
-from vpdb.database.names import build_name, template_name
+from vpdb.database.names import build_name, schema_name, template_name
 from vpdb.database.rows import RowLoader
 from vpdb.database.schema import run_schema_files
 from vpdb.database.server import Server, told_as
 from vpdb.database.sessions import end_sessions
-from vpdb.database.stamp import Stamp, comment_on
+from vpdb.database.stamp import Stamp, comment_on, list_databases
+from vpdb.database.swap import copy_database
 from vpdb.progress import Progress
 from vpdb.queries import query
 
@@ -77,10 +78,11 @@ def _build(
     build, template = build_name(live), template_name(live, content.content_id)
     progress(f"build {template}", 0, 0)
     with told_as(f"build {template}", "The live database is as it was; run it again"):
+        schema = schema_database(server, admin, live, content, progress)
         log(admin, f"build {template} from {content.label} in {build}")
-        create_empty(admin, build)
+        copy_database(server, admin, schema.name, build)
         try:
-            rows, catalog = _fill(server, build, content, progress, indexes_last=indexes_last)
+            rows = _fill(server, build, content, schema, progress, indexes_last=indexes_last)
             stamp = Stamp(
                 content_id=content.content_id,
                 source=content.source,
@@ -89,16 +91,65 @@ def _build(
                 loaded_at=now(),
                 tool=__version__,
                 horizon=transaction_horizon(admin),
-                catalog=catalog,
+                catalog=schema.catalog,
                 schema_id=content.schema_id,
                 rows=rows,
             )
             finish(admin, build, template, stamp)
             log(admin, f"built {template}, {sum(rows.values())} rows")
-        except BaseException:
+        except BaseException as error:
             drop(admin, build, quietly=True)
+            if schema.is_new and not isinstance(error, _Unequal):
+                drop(admin, schema.name, quietly=True)
             raise
     return template
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDatabase:
+    """What the schema files give, without rows of a backup; `catalog` is its fingerprint.
+
+    `is_new`: this run made it, so nothing else needs it yet.
+    """
+
+    name: str
+    catalog: str
+    is_new: bool = False
+
+
+def schema_database(
+    server: Server, admin: Connection, live: str, content: Content, progress: Progress
+) -> SchemaDatabase:
+    """Find the database in which this content's schema files were run, or run them in a new one.
+
+    Loads begin with a copy of it, so other rows for the same schema run no file. `admin` is the
+    session with the lock. Raises VpdbError with file and line of an error in the files.
+    """
+    name = schema_name(live, content.init_id)
+    for database in list_databases(admin, live):
+        stamp = database.stamp
+        if database.name == name and stamp and stamp.content_id == content.init_id:
+            return SchemaDatabase(name, stamp.catalog)
+    progress("run the schema files", 0, 0)
+    build = build_name(live)
+    create_empty(admin, build)
+    try:
+        run_schema_files(server, build, content)
+        with server.session(build, purpose="look at the schema") as connection:
+            catalog = fingerprint(without_bulk_mode(read_catalog(connection)))
+        stamp = Stamp(
+            content_id=content.init_id,
+            label="schema files",
+            loaded_at=now(),
+            tool=__version__,
+            catalog=catalog,
+            schema_id=content.schema_id,
+        )
+        finish(admin, build, name, stamp)
+    except BaseException:
+        drop(admin, build, quietly=True)
+        raise
+    return SchemaDatabase(name, catalog, is_new=True)
 
 
 @contextmanager
@@ -109,12 +160,13 @@ def private_database(
 
     Everything a load checks is checked. `admin` is the session with the lock.
     """
+    schema = schema_database(server, admin, live, content, progress)
     for indexes_last in (True, False):
         build = build_name(live)
-        create_empty(admin, build)
+        copy_database(server, admin, schema.name, build)
         try:
             try:
-                _fill(server, build, content, progress, indexes_last=indexes_last)
+                _fill(server, build, content, schema, progress, indexes_last=indexes_last)
             except _Unequal:
                 continue
             yield build
@@ -145,20 +197,6 @@ def finish(admin: Connection, build: str, name: str, stamp: Stamp) -> None:
         cursor.execute("COMMIT")
 
 
-def drop(admin: Connection, name: str, *, quietly: bool = False) -> None:
-    """Drop a database and end the sessions in it; `quietly` leaves a failure to the next run."""
-    try:
-        with admin.cursor() as cursor:
-            if admin.info.transaction_status != TRANSACTION_STATUS_IDLE:
-                cursor.execute("ROLLBACK")
-            cursor.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
-    except psycopg2.Error:
-        if not quietly:
-            raise
-
-
 def transaction_horizon(admin: Connection) -> int:
     """Give the first transaction id that is not in use yet, as 64 bits."""
     with admin.cursor() as cursor:
@@ -172,13 +210,17 @@ def now() -> str:
 
 
 def _fill(
-    server: Server, build: str, content: Content, progress: Progress, *, indexes_last: bool
-) -> tuple[dict[str, int], str]:
-    """Make schema and rows; give the row counts and the fingerprint of the catalog."""
-    run_schema_files(server, build, content)
+    server: Server,
+    build: str,
+    content: Content,
+    schema: SchemaDatabase,
+    progress: Progress,
+    *,
+    indexes_last: bool,
+) -> dict[str, int]:
+    """Put the rows into a copy of the schema's database; give the row counts of all tables."""
     with server.session(build, purpose="build") as connection:
         tables = read_tables(connection)
-        catalog = read_catalog(connection)
         rows: dict[str, int] = {}
         if content.backup is not None:
             check_fit(content.backup, tables, _sequences(connection))
@@ -195,14 +237,23 @@ def _fill(
             )
             loader.run()
             rows = loader.rows
-            # Both readings come from sessions set up alike; see SESSION.
-            traces = catalog_differences(catalog, read_catalog(connection))
-            traces += _unfired_triggers(connection)
-            if traces and indexes_last:
-                raise _Unequal(traces[0])
+            if indexes_last:
+                _refuse_traces(server, connection, schema)
         others = {name: table for name, table in tables.items() if name not in rows}
         rows.update(count_rows(connection, others))
-        return rows, fingerprint(without_bulk_mode(catalog))
+        return rows
+
+
+def _refuse_traces(server: Server, connection: Connection, schema: SchemaDatabase) -> None:
+    """Raise _Unequal unless the catalog is, after the load, what the schema files alone give."""
+    # Both readings come from sessions set up alike; see SESSION.
+    catalog = without_bulk_mode(read_catalog(connection))
+    traces = _unfired_triggers(connection)
+    if fingerprint(catalog) != schema.catalog:
+        with server.session(schema.name, purpose="look at the schema") as other:
+            traces += catalog_differences(without_bulk_mode(read_catalog(other)), catalog)
+    if traces:
+        raise _Unequal(traces[0])
 
 
 def share_out(cores: int) -> tuple[int, int]:

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from vpdb.config import Settings
 from vpdb.content import Content
-from vpdb.database.build import drop, finish, now
+from vpdb.database.build import finish, now
+from vpdb.database.drop import drop
 from vpdb.database.load import (
     LoadResult,
     clean_up,
     load_content,
-    prune_now,
     replace_live,
+    superfluous,
 )
 from vpdb.database.lock import locked
 from vpdb.database.log import log
@@ -39,15 +40,16 @@ def reset(
     gone. NothingThere when the files have moved on since.
     """
     live = settings.database
-    with locked(server, f"reset {live}", progress) as admin:
+    doomed: list[str] = []
+    with locked(server, f"reset {live}", progress, doomed=doomed) as admin:
         clean_up(server, admin, settings, progress)
         databases = list_databases(admin, live)
         present = find_live(databases)
         stamp = present.stamp if present else None
         template = find_template(databases, stamp.content_id) if stamp else None
         if template is not None:
-            result = replace_live(server, admin, settings, template, "cloned", progress)
-            prune_now(admin, settings)
+            result = replace_live(server, admin, settings, template, "cloned", progress, doomed)
+            doomed[:0] = superfluous(admin, settings, besides=doomed)
             return result
     content = choose()
     if stamp is not None and stamp.content_id and stamp.content_id != content.content_id:
@@ -127,13 +129,14 @@ def restore(
     """Put a copy of a snapshot in the live database's place; local changes there are kept."""
     live = settings.database
     full_name = snapshot_name(live, name)
-    with locked(server, f"restore {name}", progress) as admin:
+    doomed: list[str] = []
+    with locked(server, f"restore {name}", progress, doomed=doomed) as admin:
         clean_up(server, admin, settings, progress)
         source = _named(list_databases(admin, live), full_name, name)
         result = replace_live(
-            server, admin, settings, source, "cloned", progress, origin=f"snapshot {name}"
+            server, admin, settings, source, "cloned", progress, doomed, origin=f"snapshot {name}"
         )
-        prune_now(admin, settings)
+        doomed[:0] = superfluous(admin, settings, besides=doomed)
         return result
 
 
@@ -159,7 +162,11 @@ def prune(server: Server, settings: Settings, progress: Progress = quiet) -> lis
     """Drop leftovers, and what is beyond the settings' numbers and size; name what went."""
     with locked(server, f"prune {settings.database}", progress) as admin:
         clean_up(server, admin, settings, progress)
-        return prune_now(admin, settings)
+        names = superfluous(admin, settings)
+        with told_as("drop old templates and kept databases"):
+            for name in names:
+                drop(admin, name)
+        return names
 
 
 def _named(databases: list[Database], full_name: str, name: str) -> Database:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -12,8 +13,9 @@ from psycopg2 import sql
 
 from vpdb.config import Settings
 from vpdb.content import Content
-from vpdb.database.build import build_template, drop, now
+from vpdb.database.build import build_template, now
 from vpdb.database.changes import NO_CHANGES, Changes, changes_in
+from vpdb.database.drop import drop
 from vpdb.database.lock import locked
 from vpdb.database.log import log
 from vpdb.database.names import kept_name
@@ -59,7 +61,8 @@ def load_content(
     fit the schema, ServerUnreachable, lock.Busy, or VpdbError with the cause in one line.
     """
     live = settings.database
-    with locked(server, f"load {live}", progress) as admin:
+    doomed: list[str] = []
+    with locked(server, f"load {live}", progress, doomed=doomed) as admin:
         clean_up(server, admin, settings, progress)
         databases = list_databases(admin, live)
         present = find_live(databases)
@@ -67,7 +70,7 @@ def load_content(
         if present and stamp and stamp.content_id == content.content_id and not even_if_clean:
             progress("look for local changes", 0, 0)
             if not changes_of(server, databases, present, content=content):
-                prune_now(admin, settings)
+                doomed += superfluous(admin, settings)
                 return LoadResult("adopted", stamp)
         template = find_template(databases, content.content_id)
         action: Action = "cloned" if template else "built"
@@ -76,8 +79,8 @@ def load_content(
             build_template(server, admin, live, content, commit=commit, progress=progress)
             template = find_template(list_databases(admin, live), content.content_id)
             assert template is not None
-        result = replace_live(server, admin, settings, template, action, progress)
-        prune_now(admin, settings)
+        result = replace_live(server, admin, settings, template, action, progress, doomed)
+        doomed[:0] = superfluous(admin, settings, besides=doomed)
         return result
 
 
@@ -88,13 +91,15 @@ def replace_live(
     source: Database,
     action: Action,
     progress: Progress,
+    doomed: list[str],
     *,
     origin: str = "",
 ) -> LoadResult:
     """Put a fresh clone of a template or snapshot in the live database's place.
 
     The live database is renamed in the same transaction; whether it is kept is decided
-    afterwards, when nobody can write to it any more.
+    afterwards, when nobody can write to it any more. One that is not to be kept is added to
+    `doomed`, for the caller to drop.
     """
     live = settings.database
     stamp = source.stamp or Stamp(content_id="")
@@ -129,6 +134,8 @@ def replace_live(
     databases = list_databases(admin, live)
     replaced = next(d for d in databases if d.name == aside)
     changes = settle(server, admin, settings, databases, replaced)
+    if not changes:
+        doomed.append(replaced.name)
     return LoadResult(action, new, aside if changes else None, changes)
 
 
@@ -140,7 +147,8 @@ def clean_up(server: Server, admin: Connection, settings: Settings, progress: Pr
             progress(f"drop {name}, left by an interrupted run", 0, 0)
             drop(admin, name)
         for database in undecided(databases):
-            settle(server, admin, settings, databases, database)
+            if not settle(server, admin, settings, databases, database):
+                drop(admin, database.name)
         for number in remove_orphans(server, admin):
             progress(f"remove base/{number}, left by a killed server", 0, 0)
 
@@ -152,7 +160,7 @@ def settle(
     databases: list[Database],
     replaced: Database,
 ) -> Changes:
-    """Keep a replaced database that has local changes, drop a clean one; tell the changes."""
+    """Keep a replaced database that has local changes; tell them, none for one to be dropped."""
     stamp = replaced.stamp or Stamp(content_id="")
     live = find_live(databases)
     pristine = live.stamp.catalog if live and live.stamp else ""
@@ -164,7 +172,6 @@ def settle(
             with admin.cursor() as cursor:
                 cursor.execute(comment_on(replaced.name, kept.to_comment()))
             return changes
-        drop(admin, replaced.name)
         return NO_CHANGES
 
 
@@ -195,19 +202,15 @@ def changes_of(
         )
 
 
-def prune_now(admin: Connection, settings: Settings) -> list[str]:
-    """Drop the templates and kept databases that the settings have no room for; name them."""
+def superfluous(admin: Connection, settings: Settings, *, besides: Sequence[str] = ()) -> list[str]:
+    """Name the databases that the settings have no room for, as if those `besides` were gone."""
     databases = list_databases(admin, settings.database, sizes=True)
-    names = over_limit(
-        databases,
+    return over_limit(
+        [database for database in databases if database.name not in besides],
         templates=settings.templates,
         kept=settings.kept_databases,
         limit_bytes=settings.cache_limit_gb * 10**9,
     )
-    with told_as("drop old templates and kept databases"):
-        for name in names:
-            drop(admin, name)
-    return names
 
 
 def commit_of(settings: Settings) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import psycopg2.extensions
 
+from vpdb.database.drop import drop_behind
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
 from vpdb.errors import VpdbError
 from vpdb.progress import Progress
@@ -29,11 +30,18 @@ class Busy(VpdbError):
 
 @contextmanager
 def locked(
-    server: Server, purpose: str, progress: Progress, *, wait_s: float = WAIT_S
+    server: Server,
+    purpose: str,
+    progress: Progress,
+    *,
+    wait_s: float = WAIT_S,
+    doomed: list[str] | None = None,
 ) -> Iterator[psycopg2.extensions.connection]:
     """Hold the stack's lock and give the session that holds it (autocommit, maintenance database).
 
-    A second command waits, naming the first through `progress`; Busy after `wait_s` seconds.
+    A second command waits, naming the first through `progress`; Busy after `wait_s` seconds. The
+    databases that are in `doomed` when the block ends well are dropped behind the caller's back,
+    who does not wait for it; the lock is held until they are gone.
     """
     # A statement of this session ends by itself, also when its program was killed: a CREATE
     # DATABASE that is cut in the middle leaves files behind.
@@ -43,7 +51,12 @@ def locked(
         with told_as(purpose, "Run it again"):
             _take(connection, progress, wait_s)
             yield connection
-    finally:
+    except BaseException:
+        connection.close()
+        raise
+    if doomed:
+        drop_behind(connection, doomed)
+    else:
         connection.close()
 
 

@@ -10,18 +10,23 @@ from typing import Literal
 
 from vpdb.errors import SettingRefused
 
-Kind = Literal["live", "template", "build", "clone", "kept", "snapshot"]
+Kind = Literal["live", "schema", "template", "build", "clone", "kept", "snapshot"]
 
 # PostgreSQL cuts longer names without a word (NAMEDATALEN).
 _NAME_BYTES = 63
 _SNAPSHOT = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SUFFIXES: dict[Kind, re.Pattern[str]] = {
+    "schema": re.compile(r"_schema_[0-9a-f]{12}"),
     "template": re.compile(r"_template_[0-9a-f]{12}"),
     "build": re.compile(r"_build_[0-9a-f]{12}"),
     "clone": re.compile(r"_clone_[0-9a-f]{12}"),
     "kept": re.compile(r"_kept_\d{8}_\d{6}"),
     "snapshot": re.compile(r"_snapshot_[a-z0-9_]+"),
 }
+
+
+def schema_name(live: str, init_id: str) -> str:
+    return f"{live}_schema_{init_id[:12]}"
 
 
 def template_name(live: str, content_id: str) -> str:

@@ -10,14 +10,14 @@ from vpdb.database.stamp import Database
 def leftovers(databases: Iterable[Database]) -> list[str]:
     """Name what killed runs left: unfinished builds and clones, half-dropped databases.
 
-    A template without a stamp cannot come from us finished: name and stamp are given together.
+    One that was finished by us has a stamp: its name and stamp are given together.
     """
     return [
         database.name
         for database in databases
         if database.half_dropped
         or database.kind in ("build", "clone")
-        or (database.kind == "template" and database.stamp is None)
+        or (database.kind in ("schema", "template") and database.stamp is None)
     ]
 
 
@@ -46,9 +46,15 @@ def find_template(databases: Iterable[Database], content_id: str) -> Database | 
     return None
 
 
+def is_settled(database: Database) -> bool:
+    """Tell whether no run is busy with a database, or was killed while it was."""
+    is_undecided = database.stamp is not None and database.stamp.state == "replaced"
+    return not is_undecided and not database.half_dropped
+
+
 def newest_kept(databases: Iterable[Database]) -> Database | None:
     """Give the database that `undo` brings back."""
-    kept = [d for d in databases if d.kind == "kept" and d.stamp and not d.half_dropped]
+    kept = [d for d in databases if d.kind == "kept" and d.stamp and is_settled(d)]
     return max(kept, key=_kept_at, default=None)
 
 
@@ -59,7 +65,8 @@ def over_limit(
 
     The template of the live content counts as the newest: `reset` needs it. Beyond the size go
     the oldest templates first, since they can be built again, then the oldest kept databases, and
-    the live content's template last. Snapshots were asked for by name and are never dropped here.
+    the live content's template last. A schema's database goes with the last template that was made
+    from it. Snapshots were asked for by name and are never dropped here.
     """
     live = find_live(databases)
     live_content = live.stamp.content_id if live and live.stamp else ""
@@ -84,7 +91,26 @@ def over_limit(
             break
         dropped.append(database)
         total -= database.size_bytes
-    return [database.name for database in dropped]
+    gone = {database.name for database in dropped}
+    templates_left = [d for d in ours if d.kind == "template" and d.name not in gone]
+    return [d.name for d in dropped] + _unused_schemas(ours, templates_left)
+
+
+def _unused_schemas(ours: Sequence[Database], templates: Sequence[Database]) -> list[str]:
+    """Name all but the newest database of each schema that a template was made from."""
+    in_use = {d.stamp.schema_id for d in templates if d.stamp}
+    newest_first = sorted(
+        (d for d in ours if d.kind == "schema"),
+        key=lambda d: d.stamp.loaded_at if d.stamp else "",
+        reverse=True,
+    )
+    unused = []
+    for database in newest_first:
+        schema_id = database.stamp.schema_id if database.stamp else ""
+        if schema_id not in in_use:
+            unused.append(database.name)
+        in_use.discard(schema_id)
+    return unused
 
 
 def _kept_at(database: Database) -> tuple[str, str]:

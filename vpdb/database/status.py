@@ -9,7 +9,7 @@ from vpdb.config import Settings
 from vpdb.content import Content
 from vpdb.database.changes import Changes
 from vpdb.database.load import changes_of
-from vpdb.database.plan import find_live
+from vpdb.database.plan import find_live, is_settled
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
 from vpdb.database.stamp import Database, Stamp, list_databases
 
@@ -119,7 +119,7 @@ def local_changes(
 
 
 def _of_kind(databases: list[Database], kind: str) -> tuple[Database, ...]:
-    return tuple(d for d in databases if d.kind == kind and not d.half_dropped)
+    return tuple(d for d in databases if d.kind == kind and is_settled(d))
 
 
 def _described(database: Database) -> dict[str, Any]:
