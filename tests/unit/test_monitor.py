@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from vpdb.holdings import printable
-from vpdb.monitor import container, frame, render
+from vpdb.monitor import container, frame, render, sections
 from vpdb.monitor.collect import session, under_way
 from vpdb.monitor.keys import PACES_S, press
 from vpdb.monitor.model import (
@@ -286,6 +286,35 @@ class TestScreen:
             console.print(render.screen(busy_frame(), View(notice=notice), "x", 60, 24))
         assert notice in " ".join(capture.get().split())
 
+    @pytest.mark.parametrize("width", [80, 200])
+    def test_how_far_a_load_is_is_never_cut(self, width: int) -> None:
+        where = "vpv4.adverse_drug_reactions in velpdevdb_build_5a7132398aa0"
+        for work in (
+            Work(7, "COPY", "", 150_000, 0, "rows", "x", where, 2),
+            Work(7, "CREATE INDEX", "building index: sorting live tuples", 3, 10, "blocks", "x",
+                 where, 2),
+        ):  # fmt: skip
+            line = sections.work_line(work, width).plain
+            assert len(line) <= width
+            assert line.startswith(f"{work.kind} vpv4.adverse_drug_reactions")
+            assert line.endswith(
+                " · 150,000 rows · 2.0s · 75.0k/s"
+                if work.kind == "COPY"
+                else " 30% · 3 blocks · 2.0s"
+            )
+
+    def test_at_80_columns_no_figure_of_the_machine_is_cut(self) -> None:
+        server = replace(SERVER, database_bytes=114 << 20, volume_bytes=303 << 20)
+        box = Container(180.5, 238 << 20, 24 << 30)
+        sample = a_sample(1, server, container=box)
+        made = frame.History().add(sample)
+        for width, memory in ((80, "memory 238 MB · "), (120, "memory 238 MB of 24 GB · ")):
+            lines = [line.plain for line in render.header(made, View(), "x", width)]
+            (usage,) = (line for line in lines if "CPU" in line)
+            assert len(usage) <= width
+            assert memory in usage
+            assert usage.endswith("cache 90.0%")
+
     def test_a_query_with_markup_is_shown_as_it_is(self) -> None:
         console = Console(width=200, height=60)
         with console.capture() as capture:
@@ -320,13 +349,32 @@ class TestServersTexts:
         }  # fmt: skip
         assert session(row, None).running_s == 9.0
 
-    def test_a_table_of_another_database_is_named_by_its_statement(self) -> None:
+    @pytest.mark.parametrize(
+        ("kind", "query", "named"),
+        [
+            ("COPY", 'COPY "vpv4"."products"\nFROM stdin', "vpv4.products"),
+            ("COPY", 'COPY "vpv4"."products" ("id", "name") FROM stdin', "vpv4.products"),
+            ("CREATE INDEX", "REINDEX INDEX vpv4.products_idx", "vpv4.products_idx"),
+            ("CREATE INDEX", "CREATE UNIQUE INDEX a ON b (c)", "a ON b"),
+            ("ANALYZE", 'ANALYZE "vpv4"."products"', "vpv4.products"),
+            ("VACUUM", "VACUUM (FREEZE) products", "VACUUM (FREEZE) products"),
+            ("COPY", "copy (SELECT 1) TO stdout", "copy (SELECT 1) TO stdout"),
+            (
+                "CREATE INDEX",
+                "ALTER TABLE a ADD PRIMARY KEY (b)",
+                "ALTER TABLE a ADD PRIMARY KEY (b)",
+            ),
+        ],
+    )
+    def test_a_table_of_another_database_is_named_by_its_statement(
+        self, kind: str, query: str, named: str
+    ) -> None:
         row = {
-            "pid": 1, "kind": "COPY", "command": "COPY FROM", "phase": "", "done": 5.0,
+            "pid": 1, "kind": kind, "command": "", "phase": "", "done": 5.0,
             "total": 0.0, "unit": "rows", "database": "velpdevdb_build_1", "relation": None,
-            "query": 'COPY "vpv4"."products"\nFROM stdin', "query_s": 1.0,
+            "query": query, "query_s": 1.0,
         }  # fmt: skip
-        assert under_way(row).target == 'COPY "vpv4"."products" FROM stdin in velpdevdb_build_1'
+        assert under_way(row).target == f"{named} in velpdevdb_build_1"
 
 
 class TestDockerStats:

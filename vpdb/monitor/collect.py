@@ -6,6 +6,7 @@ way, neither of a reload's swap nor of a snapshot.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,6 +31,9 @@ from vpdb.queries import query
 from vpdb.units import duration
 
 PURPOSE = "monitor"
+_ON_WHAT = re.compile(
+    r"(?:COPY|ANALYZE|VACUUM|REINDEX INDEX|CREATE (?:UNIQUE )?INDEX) ([^(]+?)(?: FROM .*| \(.*|)"
+)
 # A look that takes longer is given up: the server is in trouble, and the next look may do better.
 _LOOK_MS, _LOCK_MS = 4000, 200
 
@@ -107,7 +111,7 @@ def under_way(row: Mapping[str, Any]) -> Work:
 
     In another database a table has no name here; the statement says it well enough.
     """
-    target = row["relation"] or f"{printable(row['query'])} in {row['database']}"
+    target = row["relation"] or f"{_named_in(printable(row['query']))} in {row['database']}"
     return Work(
         pid=row["pid"],
         kind=row["kind"] if row["kind"] != "CLUSTER" else row["command"],
@@ -119,6 +123,12 @@ def under_way(row: Mapping[str, Any]) -> Work:
         target=printable(target),
         running_s=row["query_s"] or 0.0,
     )
+
+
+def _named_in(statement: str) -> str:
+    """Give what a statement works on, for people: without its first words and what follows."""
+    found = _ON_WHAT.fullmatch(statement)
+    return found[1].replace('"', "") if found else statement
 
 
 def _sizes(cursor: RealDictCursor) -> dict[int, int]:

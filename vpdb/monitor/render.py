@@ -79,19 +79,8 @@ def header(frame: Frame, view: View, title: str, width: int) -> list[Text]:
         # Its end says what to do.
         parts = textwrap.wrap(view.notice, max(10, width - 2))[:_NOTICE_LINES]
         lines[1:1] = [cut(Text(f" {part} ", "bold white on red")) for part in parts]
-    usage = [
-        f"database {units.size(server.database_bytes)}",
-        f"volume {units.size(server.volume_bytes)}",
-    ]
-    if sample.container:
-        box = sample.container
-        usage += [
-            f"CPU {box.cpu_percent:.0f} %",
-            f"memory {units.size(box.memory_bytes)} of {units.size(box.memory_limit)}",
-        ]
-    if frame.hit_ratio is not None:
-        usage.append(f"cache {frame.hit_ratio:.1%}")
-    lines.append(_facts(usage))
+    usage = _usage(frame, limit=True)
+    lines.append(usage if usage.cell_len <= width else _usage(frame, limit=False))
     flow = [f"connections {server.connections} of {server.connections_allowed}"]
     if frame.commits_s is not None:
         flow += [
@@ -122,6 +111,21 @@ def header(frame: Frame, view: View, title: str, width: int) -> list[Text]:
             cut(Text("kept: " + ", ".join(f"{d.name} ({units.size(d.bytes)})" for d in kept)))
         )
     return lines
+
+
+def _usage(frame: Frame, *, limit: bool) -> Text:
+    """What the database takes of the machine; with the memory's `limit` or without."""
+    server, box = frame.sample.server, frame.sample.container
+    facts = [
+        f"database {units.size(server.database_bytes)}",
+        f"volume {units.size(server.volume_bytes)}",
+    ]
+    if box:
+        of = f" of {units.size(box.memory_limit)}" if limit else ""
+        facts += [f"CPU {box.cpu_percent:.0f} %", f"memory {units.size(box.memory_bytes)}{of}"]
+    if frame.hit_ratio is not None:
+        facts.append(f"cache {frame.hit_ratio:.1%}")
+    return _facts(facts)
 
 
 def _body(frame: Frame, view: View, width: int, height: int) -> Iterator[RenderableType]:

@@ -109,23 +109,28 @@ def lock_lines(nodes: Sequence[LockNode], indent: str = "") -> Iterator[Text]:
 
 
 def work_line(work: Work, width: int) -> Text:
-    """One COPY, VACUUM, CREATE INDEX … with its bar where the total is known."""
-    line = Text(f"{work.kind} {work.target}", no_wrap=True, overflow="ellipsis")
-    if work.phase:
-        line.append(f" · {work.phase}", "dim")
+    """One COPY, VACUUM, CREATE INDEX … with its bar where the total is known.
+
+    Where room is short, what it works on is cut, not how far it is.
+    """
+    far = Text()
     if work.share is not None:
         cells = 20 if width >= WIDE else 10
         full = round(work.share * cells)
-        line.append(" " + "█" * full, "cyan")
-        line.append("░" * (cells - full), "dim")
-        line.append(f" {work.share:.0%}")
+        far.append(" " + "█" * full, "cyan")
+        far.append("░" * (cells - full), "dim")
+        far.append(f" {work.share:.0%}")
     if work.done:
         amount = units.size(work.done) if work.unit == "bytes" else units.count(work.done)
-        line.append(f" · {amount}" + ("" if work.unit == "bytes" else f" {work.unit}"))
-    line.append(f" · {units.clock(work.running_s)}")
+        far.append(f" · {amount}" + ("" if work.unit == "bytes" else f" {work.unit}"))
+    far.append(f" · {units.clock(work.running_s)}")
     if work.done and work.running_s >= 1 and work.unit == "rows":
-        line.append(f" · {units.short_count(work.done / work.running_s)}/s")
-    return cut(line)
+        far.append(f" · {units.short_count(work.done / work.running_s)}/s")
+    what = Text(f"{work.kind} {work.target}")
+    if work.phase:
+        what.append(f" · {work.phase}", "dim")
+    what.truncate(max(1, width - far.cell_len), overflow="ellipsis")
+    return cut(what.append_text(far))
 
 
 def waiters(nodes: Sequence[LockNode]) -> int:
