@@ -78,8 +78,7 @@ def dump_live(
     why_not = _why_not_adopted(settings, target, full=full)
     if not why_not:
         content = choose_content(settings.project_dir, settings)
-        if adopt_dump(server, settings, content, horizon, progress) is None:
-            why_not = "postgres/init/ has another schema than the live database"
+        why_not = adopt_dump(server, settings, content, dump.database, horizon, progress)
     copy, removed = None, tuple[str, ...]()
     if not out:
         copy, removed = _keep(target, settings, dump.changed, full=full, moment=moment)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, rows_of
+from vpdb.backup.dump import Dump, write_dump
 from vpdb.content import Content
 from vpdb.database import history
 from vpdb.database.adopt import adopt_dump, dump_horizon
 from vpdb.database.sessions import list_sessions
 from vpdb.database.status import IN_STEP, LOCALLY_CHANGED, STALE, read_status
+from vpdb.dump import dump_live
 from vpdb.errors import VpdbError
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
@@ -64,7 +68,7 @@ def test_none_is_kept_where_the_settings_say_so(stack: Stack) -> None:
     stack.load()
     stack.ask(CHANGE)
     assert stack.load(keptDatabases=0).kept is None
-    assert stack.kinds() == ["template"]
+    assert stack.kinds() == ["schema", "template"]
 
 
 def test_undo_brings_back_and_a_second_undo_returns(stack: Stack) -> None:
@@ -83,7 +87,7 @@ def test_undo_brings_back_and_a_second_undo_returns(stack: Stack) -> None:
     assert rows_of(stack.server, stack.live) == empty
     history.undo(stack.server, stack.settings())
     assert rows_of(stack.server, stack.live) == mine
-    assert stack.kinds() == ["kept", "template", "template"]
+    assert stack.kinds() == ["kept", "schema", "template", "template"]
 
 
 def test_after_undo_a_load_keeps_the_changes_again(stack: Stack) -> None:
@@ -188,9 +192,9 @@ def test_prune_follows_the_settings_and_leaves_snapshots(stack: Stack) -> None:
         "kept",
         "template",
     ]
-    assert stack.kinds() == ["snapshot", "template"]
+    assert stack.kinds() == ["schema", "snapshot", "template"]
     history.prune(stack.server, stack.settings(cacheLimitGb=1))
-    assert stack.kinds() == ["snapshot", "template"]
+    assert stack.kinds() == ["schema", "snapshot", "template"]
 
 
 def test_the_database_a_dump_was_written_from_is_adopted(stack: Stack) -> None:
@@ -199,9 +203,7 @@ def test_the_database_a_dump_was_written_from_is_adopted(stack: Stack) -> None:
     horizon = dump_horizon(stack.server)
     stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
     content = stack.content()
-    stamp = adopt_dump(stack.server, stack.settings(), content, horizon)
-    assert stamp is not None
-    assert stamp.content_id == content.content_id
+    assert adopt_dump(stack.server, stack.settings(), content, oid_of(stack), horizon) == ""
     status = read_status(stack.server, stack.settings(), content)
     assert (status.exit_code, status.changes.describe()) == (IN_STEP, "")
     assert stack.load().action == "adopted"
@@ -222,7 +224,7 @@ def test_what_is_written_while_a_dump_runs_is_no_change_only_if_the_dump_has_it(
         stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
         slow.commit()
     content = stack.content()
-    assert adopt_dump(stack.server, stack.settings(), content, horizon)
+    assert adopt_dump(stack.server, stack.settings(), content, oid_of(stack), horizon) == ""
     changed = read_status(stack.server, stack.settings(), content)
     assert changed.changes.describe() == "vpv4.products (1 changed)"
 
@@ -233,8 +235,37 @@ def test_a_dump_is_not_adopted_where_the_schema_files_have_changed(stack: Stack)
     path.write_text(path.read_text() + "CREATE TABLE vpv4.later (a int);\n")
     stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
     horizon = dump_horizon(stack.server)
-    assert adopt_dump(stack.server, stack.settings(), stack.content(), horizon) is None
+    content = stack.content()
+    refused = adopt_dump(stack.server, stack.settings(), content, oid_of(stack), horizon)
+    assert "another schema" in refused
     assert stack.load().action == "built"
+
+
+def test_a_database_that_took_the_dumped_ones_place_is_not_adopted(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.load()
+    stack.ask(CHANGE)
+
+    def write_then_reset(*arguments: Any, **options: Any) -> Dump:
+        done = write_dump(*arguments, **options)
+        history.reset(stack.server, stack.settings(), never)
+        return done
+
+    monkeypatch.setattr("vpdb.dump.write_dump", write_then_reset)
+    dumped = dump_live(stack.server, stack.settings())
+    assert stack.ask(MINE) == [(0,)]
+    assert not dumped.adopted
+    assert "took the place" in dumped.why_not_adopted
+    assert read_status(stack.server, stack.settings(), stack.content()).exit_code == STALE
+    stack.load()
+    assert stack.ask(MINE) == [(1,)], "the next load brings what was dumped"
+
+
+def oid_of(stack: Stack) -> int:
+    ((oid,),) = stack.ask("SELECT oid FROM pg_database WHERE datname = current_database()")
+    assert isinstance(oid, int)
+    return oid
 
 
 def test_status_knows_what_is_live_what_is_wanted_and_what_is_kept(stack: Stack) -> None:

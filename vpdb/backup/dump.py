@@ -39,10 +39,14 @@ Connect = Callable[[], psycopg2.extensions.connection]
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """A finished dump; `changed` is False where the file held the same before."""
+    """A finished dump; `changed` is False where the file held the same before.
+
+    `database` is the oid of the database that was dumped: its name may be another one's by now.
+    """
 
     backup: Backup
     changed: bool
+    database: int
 
 
 def write_dump(
@@ -91,7 +95,7 @@ def write_dump(
     except (psycopg2.Error, OSError) as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise VpdbError(f"failed to dump the database: {reason}. {target} is as it was") from error
-    return Dump(replace(there or backup, path=target), changed=there is None)
+    return Dump(replace(there or backup, path=target), there is None, writer.database)
 
 
 class _Unfinished(PlainSource):

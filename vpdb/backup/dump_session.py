@@ -53,6 +53,13 @@ def begin(connection: Connection, snapshot: str = "") -> str:
         return str(_row(cursor)[0])
 
 
+def read_database(connection: Connection) -> int:
+    """The oid of the session's database, which it keeps under every name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
+        return int(_row(cursor)[0])
+
+
 def read_tables(connection: Connection, schema: str) -> list[DumpTable]:
     with connection.cursor() as cursor:
         cursor.execute(query("dump_tables"), {"schema": schema})

@@ -33,7 +33,10 @@ class SchemaText:
 
 
 class DumpWriter:
-    """Writes one dump from one snapshot; `rows` are then the rows per table the server sent."""
+    """Writes one dump from one snapshot; `rows` are then the rows per table the server sent.
+
+    `database` is the oid of the database they came from.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class DumpWriter:
         self._progress = progress
         self._processes = processes or min(_MOST_PROCESSES, os.cpu_count() or 1)
         self.rows: dict[str, int] = {}
+        self.database = 0
 
     def write(
         self,
@@ -57,6 +61,7 @@ class DumpWriter:
     ) -> Generator[None, None, None]:
         """Write the file part by part; after each one, what is there can be read already."""
         snapshot = session.begin(self._connection)
+        self.database = session.read_database(self._connection)
         tables = session.read_tables(self._connection, self._schema)
         if not tables:
             raise plan.DumpRefused(

@@ -9,7 +9,7 @@ from vpdb.database.lock import locked
 from vpdb.database.log import log
 from vpdb.database.plan import find_live
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
-from vpdb.database.stamp import Stamp, comment_on, list_databases
+from vpdb.database.stamp import comment_on, list_databases
 from vpdb.progress import Progress, quiet
 from vpdb.queries import query
 
@@ -33,21 +33,28 @@ def adopt_dump(
     server: Server,
     settings: Settings,
     content: Content,
+    dumped: int,
     horizon: int,
     progress: Progress = quiet,
-) -> Stamp | None:
-    """Stamp the live database with the content that was dumped from it; give the new stamp.
+) -> str:
+    """Stamp the live database with the content that was dumped from it; "" or why it was not done.
 
-    `horizon` comes from dump_horizon(). None, and nothing done, where the schema files have
-    changed since the load: then the database is not what a load of this content gives. Changes
-    made after the dump began, and objects added locally, still count as local changes.
+    `dumped` is the oid of the database the dump came from: meanwhile another one may be live.
+    `horizon` comes from dump_horizon(). Where the schema files have changed since the load, the
+    database is not what a load of this content gives. Changes made after the dump began, and
+    objects added locally, still count as local changes.
     """
     live = settings.database
     with locked(server, f"adopt the dump of {live}", progress) as admin:
         present = find_live(list_databases(admin, live))
-        old = present.stamp if present else None
+        if present is None or present.oid != dumped:
+            return (
+                f"another {live} took the place of the dumped one meanwhile"
+                " (a reset, undo, restore or `pulumi up`)"
+            )
+        old = present.stamp
         if old is None or not old.content_id or old.schema_id != content.schema_id:
-            return None
+            return "postgres/init/ has another schema than the live database"
         stamp = old.with_state(
             content_id=content.content_id,
             source=content.source,
@@ -63,4 +70,4 @@ def adopt_dump(
         with admin.cursor() as cursor:
             cursor.execute(comment_on(live, stamp.to_comment()))
         log(admin, f"adopt {live}: it holds {content.label}, content {content.content_id[:12]}")
-        return stamp
+        return ""
