@@ -41,11 +41,16 @@ class CopyWorker:
         self._send({"parameters": dict(parameters), "snapshot": snapshot})
 
     def copy(self, statement: str, path: Path) -> int:
-        """Write what a COPY … TO STDOUT gives into a new file; returns the rows."""
+        """Write what a COPY … TO STDOUT gives into a new file; returns the rows.
+
+        Raises OSError as the process met it, VpdbError for what the server said.
+        """
         self._send({"statement": statement, "path": str(path)})
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"error": "its process ended"}
+        if answer.get("errno"):
+            raise OSError(answer["errno"], answer["error"], str(path))
         if "error" in answer:
             raise VpdbError(f"failed to dump the database: {answer['error']}. Dump again")
         return int(answer["rows"])
@@ -77,7 +82,9 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         try:
             with Path(request["path"]).open("xb", buffering=_BUFFER) as file:
                 answer: dict[str, Any] = {"rows": copy_rows(connection, request["statement"], file)}
-        except (psycopg2.Error, OSError) as error:
+        except OSError as error:
+            answer = {"error": error.strerror or str(error), "errno": error.errno}
+        except psycopg2.Error as error:
             answer = {"error": (str(error).strip() or repr(error)).splitlines()[0]}
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -13,6 +13,7 @@ session (session_replication_role = replica), and then takes a superuser to rest
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,6 +36,9 @@ from vpdb.errors import BackupRefused, VpdbError
 from vpdb.progress import Progress, quiet
 
 Connect = Callable[[], psycopg2.extensions.connection]
+
+# A full disk, a user's full quota.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,22 @@ def write_dump(
             if there is None:
                 put_in_place(finished, real)
     except (psycopg2.Error, OSError) as error:
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise VpdbError(f"failed to dump the database: {reason}. {target} is as it was") from error
+        raise VpdbError(
+            f"failed to dump the database: {_cause(error)}. {target} is as it was;"
+            f" {_remedy(error, real.parent)}"
+        ) from error
     return Dump(replace(there or backup, path=target), there is None, writer.database)
+
+
+def _cause(error: psycopg2.Error | OSError) -> str:
+    text = error.strerror if isinstance(error, OSError) else str(error).strip()
+    return (text or repr(error)).splitlines()[0]
+
+
+def _remedy(error: psycopg2.Error | OSError, folder: Path) -> str:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return f"free space in {folder} and dump again"
+    return "dump again"
 
 
 class _Unfinished(PlainSource):
