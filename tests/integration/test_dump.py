@@ -387,6 +387,8 @@ def test_a_lost_connection_leaves_the_old_dump(
     target = tmp_path / "dump.sql"
     target.write_text("the old one")
     monkeypatch.setattr("vpdb.backup.dump_writer._PARALLEL", 0)
+    # Reported, and so cut, while rows are still on their way.
+    monkeypatch.setattr("vpdb.backup.copy_jobs._REPORT_S", 0.01)
 
     def cut(phase: str, done: int, total: int) -> None:
         ask(
