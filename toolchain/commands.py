@@ -221,12 +221,9 @@ def _need_port(session: Session, settings: stacks.StackSettings) -> None:
     if ports.is_free(settings.port, address):
         return
     free = ports.next_free(settings.port + 1, stacks.ports_put_down(session.project), address)
-    own = settings.stack != stacks.TEAM_STACK
-    name = settings.stack if own else "NAME"
     raise SetupFailed(
         f"failed to publish port {settings.port}: it is taken by {ports.holder(settings.port)}."
-        f" Stop that, or take the next free one:"
-        f" `python3 bootstrap.py stack {name} --port {free}`"
+        f" Stop that, or take the next free one: {stacks.with_port(settings.stack, free)}"
     )
 
 

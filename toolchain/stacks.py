@@ -90,6 +90,12 @@ def ports_put_down(project: Path) -> set[int]:
     return ports | ({int(default[1])} if default else set())
 
 
+def with_port(stack: str, port: int) -> str:
+    """Word the command that takes another port; the team's stack keeps its own, so not for that."""
+    name = "NAME" if stack == TEAM_STACK else stack
+    return f"`python3 bootstrap.py stack {name} --port {port}`"
+
+
 @dataclass(frozen=True)
 class Pulumi:
     """The Pulumi command line in a project."""

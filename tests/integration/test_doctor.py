@@ -227,7 +227,8 @@ class TestPortTaken:
             stack.server.wait(30)
         assert answer.code == 5
         assert f"taken by process {os.getpid()}" in answer["port"]
-        assert "bootstrap.py stack dev --port" in answer["port"]
+        # The team's stack keeps its port: bootstrap.py would refuse another one.
+        assert "bootstrap.py stack NAME --port" in answer["port"]
 
     def test_by_another_stacks_container(self, stack: Stack) -> None:
         answer = doctor(stack, "--stack", "second")
@@ -332,13 +333,38 @@ class TestWrongPassword:
             stack.psql("ALTER ROLE velpharma PASSWORD 'velpharma'")
 
 
-def test_docker_not_running(stack: Stack) -> None:
-    answer = doctor(stack, env={"DOCKER_HOST": "unix:///nonexistent.sock"})
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+def test_docker_not_running(stack: Stack, tmp_path: Path, killed: bool) -> None:
+    place = tmp_path / "docker.sock"
+    if killed:
+        # It leaves its socket behind, on which nobody listens any more.
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.bind(str(place))
+    answer = doctor(stack, env={"DOCKER_HOST": f"unix://{place}"})
     assert answer.code == 5
     assert answer["Docker engine"].startswith("trouble: Docker does not answer")
     assert "systemctl start docker" in answer["Docker engine"]
     # What needs no Docker is still looked at.
     assert "backup" in answer.lines
+
+
+def test_not_in_the_docker_group(stack: Stack, tmp_path: Path) -> None:
+    """Root is never refused, so a stand-in says what the real command says to others."""
+    command = tmp_path / "docker"
+    command.write_text(
+        "#!/bin/sh\n"
+        'test "$1" = context && { echo unix:///var/run/docker.sock; exit; }\n'
+        "echo 'permission denied while trying to connect to the Docker daemon socket at"
+        ' unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/version":'
+        " dial unix /var/run/docker.sock: connect: permission denied' >&2\n"
+        "exit 1\n"
+    )
+    command.chmod(0o755)
+    answer = doctor(stack, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert answer.code == 5
+    assert answer["Docker engine"].startswith("trouble: Docker does not answer: permission denied")
+    assert "usermod -aG docker" in answer["Docker engine"]
+    assert "systemctl" not in answer["Docker engine"]
 
 
 def test_no_docker_command(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toolchain.stacks import with_port
 from vpdb import units
 from vpdb.doctor.facts import Box, Facts, StackLock
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
@@ -23,10 +24,10 @@ def engine(facts: Facts) -> Finding:
             "Install Docker Engine, Docker Desktop or colima",
         )
     if docker.error:
-        return unreachable(
-            f"Docker does not answer: {docker.error}",
-            "Start it: `sudo systemctl start docker`, Docker Desktop, or `colima start`",
-        )
+        start = "Start it: `sudo systemctl start docker`, Docker Desktop, or `colima start`"
+        if "permission denied" in docker.error:
+            start = "Join its group: `sudo usermod -aG docker $USER`, and log in anew"
+        return unreachable(f"Docker does not answer: {docker.error}", start)
     if not docker.local:
         return trouble(
             f"the engine at {docker.address} is on another machine",
@@ -91,11 +92,9 @@ def port(facts: Facts) -> Finding:
         return _skipped(facts)
     where = f"{found.address}:{found.number}"
     if found.holder and not found.ours:
-        other = f" --port {found.next_free}" if found.next_free else ""
         return trouble(
             f"{where} is taken by {found.holder}",
-            f"Stop it, or take another port: `python3 bootstrap.py stack {facts.settings.stack}"
-            f"{other}`",
+            f"Stop it, or take another port: {with_port(facts.settings.stack, found.next_free)}",
         )
     box = facts.box
     if box and box.status == "running" and box.published_port not in (0, found.number):
