@@ -138,6 +138,12 @@ def shell_lines(changes: Mapping[str, str], folders: list[str]) -> str:
     return "\n".join(f"export {name}={value}" for name, value in values.items())
 
 
+def said_version(cli: Path) -> str:
+    """Ask a command line for its version, such as v3.256.0; empty when it does not answer."""
+    quiet = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    return answer([str(cli), "version"], env=quiet, timeout_s=20).stdout.strip()
+
+
 def version_of(text: str) -> tuple[int, ...]:
     """Read `v3.256.0`, also with a pre-release suffix; empty when it is none."""
     match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
@@ -160,13 +166,8 @@ def _official_candidates(pins: Wanted, env: Mapping[str, str]) -> list[Path]:
         if place
         and place.is_file()
         and ours not in place.resolve().parents
-        and _version(place) >= OLDEST
+        and version_of(said_version(place)) >= OLDEST
     ]
-
-
-def _version(cli: Path) -> tuple[int, ...]:
-    quiet = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    return version_of(answer([str(cli), "version"], env=quiet, timeout_s=20).stdout)
 
 
 def _install_official(project: Path, pins: Wanted, logs: Path) -> Path:

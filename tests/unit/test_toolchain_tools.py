@@ -10,7 +10,16 @@ import pytest
 
 from toolchain import tools
 from toolchain.go_build import Build, source_hash
-from toolchain.tools import Tools, Wanted, find, shell_lines, user_home, version_of, wanted
+from toolchain.tools import (
+    Tools,
+    Wanted,
+    find,
+    said_version,
+    shell_lines,
+    user_home,
+    version_of,
+    wanted,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -179,3 +188,12 @@ def test_half_a_build_is_no_build(machine: Machine, part: str) -> None:
 def test_the_builds_folder_is_named_after_its_sources(machine: Machine) -> None:
     expected = source_hash(PROJECT / "toolchain" / "go", machine.pins.plugins)
     assert machine.build.place.name == expected
+
+
+def test_a_command_line_says_its_version_or_nothing(tmp_path: Path) -> None:
+    cli = tmp_path / "pulumi"
+    assert said_version(cli) == ""
+    cli.write_text("#!/bin/sh\necho v3.256.0-alpha.1\n")
+    assert said_version(cli) == "", "it cannot be run"
+    cli.chmod(0o755)
+    assert said_version(cli) == "v3.256.0-alpha.1"

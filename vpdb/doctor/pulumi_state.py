@@ -6,16 +6,14 @@ Read from the files: asking the CLI takes seconds, and it may be what is broken.
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
-import subprocess
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from toolchain import backend, stack_lock
+from toolchain import backend, stack_lock, tools
 from vpdb.config import Settings
 from vpdb.doctor.facts import StackLock, State, Tools
 
@@ -26,8 +24,6 @@ _NEEDED = ("pulumi", "pulumi-docker", "pulumi-command", "psycopg2-binary", "type
 
 def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
     """Collect versions: found here, and pinned in requirements.txt."""
-    from toolchain import tools
-
     try:
         text = (project_dir / "requirements.txt").read_text(encoding="utf-8")
     except OSError:
@@ -42,7 +38,7 @@ def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
     found = tools.find(project_dir, env) if text else None
     homes = [tools.user_home(env)] + ([found.home] if found and found.home else [])
     return Tools(
-        pulumi=_cli_version(found.cli if found else None),
+        pulumi=tools.said_version(found.cli).removeprefix("v") if found else "",
         packages={name: _package_version(name) for name in wanted},
         packages_wanted=wanted,
         plugins={name: tuple(_plugin_versions(homes, name)) for name in plugins},
@@ -99,16 +95,3 @@ def _plugin_versions(homes: list[Path], name: str) -> Iterator[str]:
         for folder in sorted((home / "plugins").glob(f"resource-{name}-v*")):
             if folder.is_dir():
                 yield folder.name.removeprefix(f"resource-{name}-v")
-
-
-def _cli_version(cli: Path | None) -> str:
-    if cli is None:
-        return ""
-    quiet = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    try:
-        done = subprocess.run(
-            [cli, "version"], capture_output=True, text=True, env=quiet, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip().removeprefix("v")
