@@ -26,6 +26,11 @@ def test_the_biggest_tables_rows_come_first() -> None:
     assert [job.subject for job in plan()[:2]] == ["big", "small"]
 
 
+def test_the_biggest_tables_statistics_do_not_wait_for_the_small_tables_work() -> None:
+    order = [job.key for job in plan()]
+    assert order.index(("analyze", "big")) < order.index(("index", "small_pkey"))
+
+
 def test_an_index_waits_for_its_rows_and_statistics_for_the_indexes() -> None:
     waits = {job.key: job.after for job in plan()}
     assert waits["index", "big_pkey"] == {("rows", "big")}

@@ -18,8 +18,9 @@ _RANK: dict[Kind, int] = {"rows": 0, "index": 1, "foreign key": 2, "analyze": 3}
 class Job:
     """One piece of work: `subject` is a table's, index's or key's name; it waits for `after`.
 
-    `weight` is the size of the table in bytes of the backup: of jobs that could begin, those that
-    hold up most others go first, and among equals the heavier.
+    `weight` is the size of the table in bytes of the backup. Of jobs that could begin, rows go
+    first, for all else waits for them; then all that is to do for the heaviest table, so that its
+    statistics, which come last, do not keep one session busy at the end while the others rest.
     """
 
     kind: Kind
@@ -53,14 +54,16 @@ def plan_jobs(
     ]
     for name, ends in foreign_keys.items():
         rows: set[tuple[Kind, str]] = {("rows", table) for table in ends if table in tables}
-        weight = sum(tables.get(table, 0) for table in ends)
+        weight = max((tables.get(table, 0) for table in ends), default=0)
         jobs.append(Job("foreign key", name, "", weight, frozenset(rows)))
     for table in to_analyze:
         waits: set[tuple[Kind, str]] = {("index", i) for i, t in indexes.items() if t == table}
         if table in tables:
             waits.add(("rows", table))
         jobs.append(Job("analyze", table, table, tables.get(table, 0), frozenset(waits)))
-    return sorted(jobs, key=lambda job: (_RANK[job.kind], -job.weight, job.subject))
+    return sorted(
+        jobs, key=lambda job: (job.kind != "rows", -job.weight, _RANK[job.kind], job.subject)
+    )
 
 
 def next_job(waiting: Iterable[Job], done: Collection[tuple[Kind, str]]) -> Job | None:
