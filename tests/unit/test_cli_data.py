@@ -1,0 +1,26 @@
+"""What `load` says of the files, on the narrowest terminal that people have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vpdb.cli.data import describe
+from vpdb.master_data.load import FileResult, LoadResult
+from vpdb.master_data.proposal import Counts
+
+NAMES = ("product_active_substances.csv", "adverse_drug_reactions.csv")
+
+
+def a_file(name: str, counts: Counts, rejected: int = 0) -> FileResult:
+    return FileResult(Path("data") / name, name, "utf-8", ",", counts, rejected, (), None)
+
+
+def test_a_table_of_what_became_of_the_rows_fits_80_columns() -> None:
+    counts = Counts(inserted=2_922_200, updated=1_146_110, unchanged=2_922_200)
+    files = tuple(a_file(name, counts, 29_222) for name in NAMES)
+    head, *lines, verdict = describe(LoadResult(files, True, False, 100_000))
+    assert head.split() == ["file", "inserted", "updated", "unchanged", "rejected"]
+    for name, line in zip(NAMES, lines, strict=True):
+        assert line.split() == [name, "2,922,200", "1,146,110", "2,922,200", "29,222"]
+        assert len(line) == len(head) <= 80
+    assert verdict == "loaded"
