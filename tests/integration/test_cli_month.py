@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli_stack import Stack, docker, new_stack, wait_until
+from tests.integration.cli_stack import Stack, docker, new_stack, terminal, wait_until
 from vpdb import bulk as engine
 from vpdb.backup import read_backup
 from vpdb.backup.notes import read_notes
@@ -381,6 +382,13 @@ class TestDiffAndVerify:
         text = stack.vpdb("backups").stdout
         assert "current, loaded" in text
         assert "unreadable" in text
+        # On a terminal that is too narrow for the columns every name stays whole.
+        with terminal(stack, "backups") as screen:
+            screen.wait()
+        lines = re.sub(r".*\r(?!\n)|\x1b\[[0-9;]*[mK]", "", screen.text).split("\r\n")
+        assert max(map(len, lines)) <= 80
+        assert {BACKUP, "bad.sql"} <= set(lines)
+        assert any(line.startswith("  ") and line.endswith("current, loaded") for line in lines)
 
 
 class TestRelease:

@@ -15,6 +15,7 @@ from vpdb.cli.common import (
     Stack,
     console,
     found_path,
+    hanging,
     print_json,
     server_of,
     settings_of,
@@ -24,6 +25,8 @@ from vpdb.config import Settings
 from vpdb.errors import VpdbError
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
     from vpdb.backup import Backup
     from vpdb.backup.keep import ListedBackup
     from vpdb.progress import Progress
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 LIVE = "live"
 DIFFERENT = 3
 _PANEL = "Backups"
+# Columns that what is said last of a backup needs at least.
+_REMARK = 16
 
 
 def register(app: typer.Typer) -> None:
@@ -84,8 +89,6 @@ def backups(as_json: Json = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb backups
     """
-    from rich.table import Table
-
     from vpdb.backup.keep import list_backups
     from vpdb.units import count, size
 
@@ -100,12 +103,8 @@ def backups(as_json: Json = False, stack: Stack = None) -> None:
     if not rows:
         typer.echo(f"no backups in {settings.backup.parent}")
         return
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name, right in (("file", 0), ("date", 0), ("kind", 0), ("size", 1), ("rows", 1),
-                        ("content", 0), ("", 0)):  # fmt: skip
-        grid.add_column(name, justify="right" if right else "left", overflow="fold")
-    for one, content in rows:
-        grid.add_row(
+    table = [
+        (
             one.path.name,
             one.date.strftime("%Y-%m-%d %H:%M"),
             one.kind or "unreadable",
@@ -114,7 +113,9 @@ def backups(as_json: Json = False, stack: Stack = None) -> None:
             content[:12],
             one.problem or ", ".join(_marks(settings, one, content, loaded)),
         )
-    console().print(grid)
+        for one, content in rows
+    ]
+    _print_table(table)
 
 
 def diff(
@@ -234,3 +235,25 @@ def _listed(settings: Settings, one: ListedBackup, content: str, loaded: str) ->
         "current": "current" in _marks(settings, one, content, loaded),
         "loaded": "loaded" in _marks(settings, one, content, loaded),
     }
+
+
+def _print_table(table: Sequence[tuple[str, ...]]) -> None:
+    from rich.table import Table
+
+    screen = console()
+    heads = ("file", "date", "kind", "size", "rows", "content", "")
+    widths = [max(map(len, column)) + 2 for column in zip(heads, *table, strict=True)][:-1]
+    if sum(widths) + _REMARK <= screen.width:
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for head in heads:
+            justify: JustifyMethod = "right" if head in ("size", "rows") else "left"
+            grid.add_column(head, justify=justify, overflow="fold")
+        for cells in table:
+            grid.add_row(*cells)
+        screen.print(grid)
+        return
+    # Too narrow for columns: a name in halves finds nothing, so each stands on a line of its own.
+    for name, date, kind, bytes_, rows_, content, note in table:
+        typer.echo(name)
+        said = (date, kind, bytes_, f"{rows_} rows" if rows_ else "", content, note)
+        typer.echo("  " + hanging("  ".join(filter(None, said)), 2))

@@ -12,7 +12,7 @@ from vpdb.cli.common import (
     Stack,
     Yes,
     confirm,
-    console,
+    hanging,
     print_json,
     server_of,
     settings_of,
@@ -159,10 +159,8 @@ def snapshots(
         typer.echo("no snapshots; `python -m vpdb snapshot NAME` makes one")
     for database, row in zip(found, rows, strict=True):
         when = ago(now - moment(str(row["kept_at"]))) if row["kept_at"] else "at some time"
-        console().print(
-            f"{row['name']}  {size(database.size_bytes)}  made {when}  {row['holds']}",
-            soft_wrap=True,
-        )
+        text = f"{row['name']}  {size(database.size_bytes)}  made {when}  {row['holds']}"
+        typer.echo(hanging(text, 2).lstrip())
 
 
 def prune(yes: Yes = False, stack: Stack = None) -> None:
