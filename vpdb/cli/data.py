@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,8 +88,9 @@ def run_load(
     progress: Progress,
 ) -> LoadResult:
     """Load into the live database; NothingToLoad without files."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from vpdb.master_data.csv_file import find_files
-    from vpdb.master_data.load import load_files
 
     paths = files or list(find_files(settings.project_dir / DATA_DIR))
     if not paths:
@@ -96,18 +98,26 @@ def run_load(
             f"failed to load: there are no CSVs in {DATA_DIR}/. Put them there, or name files;"
             " `python -m vpdb generate` makes some to try with"
         )
-    server = server_of(settings)
-    with server.session(settings.database, purpose="load CSVs") as connection:
-        return load_files(
-            connection,
-            paths,
-            schema=settings.db_schema,
-            rejected_dir=settings.project_dir / REJECTED_DIR,
-            reject_limit=max_rejected,
-            dry_run=dry_run,
-            encoding=encoding,
-            progress=progress,
-        )
+    # Before the thread begins: two that import psycopg2 lock each other out.
+    import_module("vpdb.database.server")
+    with ThreadPoolExecutor(1) as pool:
+        # Reading and judging some ten thousand rows takes no longer than finding the server.
+        finding = pool.submit(server_of, settings)
+        from vpdb.master_data.load import load_readings, reading
+
+        with (
+            reading(paths, encoding=encoding) as readings,
+            finding.result().session(settings.database, purpose="load CSVs") as connection,
+        ):
+            return load_readings(
+                connection,
+                readings,
+                schema=settings.db_schema,
+                rejected_dir=settings.project_dir / REJECTED_DIR,
+                reject_limit=max_rejected,
+                dry_run=dry_run,
+                progress=progress,
+            )
 
 
 def describe(result: LoadResult) -> list[str]:

@@ -6,8 +6,8 @@ written as one UPDATE and one INSERT. Rows that the files do not name stay as th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,20 +79,54 @@ def load_files(
     encoding: str | None = None,
     progress: Progress = quiet,
 ) -> LoadResult:
-    """Bring the tables to what the files say, or tell with `dry_run` what that would do.
+    """Bring the tables to what the files say: `load_readings` of files that are read from here."""
+    with reading(paths, encoding=encoding) as readings:
+        return load_readings(
+            connection,
+            readings,
+            schema=schema,
+            rejected_dir=rejected_dir,
+            reject_limit=reject_limit,
+            dry_run=dry_run,
+            progress=progress,
+        )
 
-    More rejected rows than `reject_limit`, over all files, and nothing is written but the rejected
-    rows, to `rejected_dir`. `encoding` overrides what the files look like. Progress is in bytes of
-    the file being read. Raises CsvRefused for a file that cannot be read at all and LoadFailed
-    for what the database refuses; both leave the tables and their sequences as they were.
+
+@contextmanager
+def reading(paths: Sequence[Path], *, encoding: str | None = None) -> Iterator[Sequence[Reading]]:
+    """Begin to read files, a few batches ahead, in the order in which they are loaded.
+
+    It needs no database, so whoever still looks for one loses no time. `encoding` overrides what
+    the files look like. Raises CsvRefused for a file that cannot be read at all.
     """
     files = [look_at(path, encoding=encoding) for path in in_load_order(paths)]
     _refuse_name_twice(files)
+    with ExitStack() as readings:
+        yield [readings.enter_context(Reading(file)) for file in files]
+
+
+def load_readings(
+    connection: extensions.connection,
+    readings: Sequence[Reading],
+    *,
+    schema: str,
+    rejected_dir: Path,
+    reject_limit: int = 0,
+    dry_run: bool = False,
+    progress: Progress = quiet,
+) -> LoadResult:
+    """Bring the tables to what the files say, or tell with `dry_run` what that would do.
+
+    More rejected rows than `reject_limit`, over all files, and nothing is written but the rejected
+    rows, to `rejected_dir`. Progress is in bytes of the file being read. Raises CsvRefused for a
+    file that cannot be read to its end and LoadFailed for what the database refuses; both leave
+    the tables and their sequences as they were.
+    """
     autocommit = connection.autocommit
     connection.autocommit = False
     try:
         with RejectedFiles(rejected_dir) as rejected:
-            return _load(connection, files, schema, rejected, reject_limit, dry_run, progress)
+            return _load(connection, readings, schema, rejected, reject_limit, dry_run, progress)
     except psycopg2.Error as error:
         raise LoadFailed(_database_fault(error)) from error
     except OSError as error:
@@ -109,20 +143,19 @@ def load_files(
 
 def _load(
     connection: extensions.connection,
-    files: Sequence[CsvFile],
+    readings: Sequence[Reading],
     schema: str,
     rejected: RejectedFiles,
     reject_limit: int,
     dry_run: bool,
     progress: Progress,
 ) -> LoadResult:
+    files = [each.file for each in readings]
     results = []
-    with connection.cursor() as cursor, ExitStack() as readings:
+    with connection.cursor() as cursor:
         facts = _prepare(cursor, schema, files)
-        # All are read, a few batches ahead, while the database works on the first ones.
-        upcoming = [readings.enter_context(Reading(file)) for file in files]
-        for file, reading in zip(files, upcoming, strict=True):
-            result = _load_file(cursor, schema, facts, reading, progress)
+        for each in readings:
+            file, result = each.file, _load_file(cursor, schema, facts, each, progress)
             if not dry_run:
                 kept = rejected.keep(connection, file, result.rejected)
                 result = replace(result, rejected_file=kept)

@@ -12,6 +12,7 @@ from vpdb.master_data.tables import Column
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"([+-]?)([0-9]+)(?:[.,]([0-9]+))?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[.,' ’][0-9]{3})+(?:[.,][0-9]+)?")  # noqa: RUF001
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _GERMAN_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 _BOOLEANS = {
@@ -49,7 +50,7 @@ def _text(_column: Column, value: str) -> str:
 
 
 def _line(_column: Column, value: str) -> str:
-    if any(character < " " or character == "\x7f" for character in value):
+    if _CONTROL.search(value):
         raise ValueRefused(
             "single line", f"must be one line without control characters, not {shown(value)}"
         )
