@@ -44,9 +44,10 @@ def plan_jobs(
 ) -> list[Job]:
     """Order the work: rows of a table, then its indexes, its statistics, its foreign keys.
 
-    `tables`: name -> bytes; `indexes`: index -> table; `foreign_keys`: key -> the
-    tables of both its ends, whose rows it waits for. ANALYZE and an index build
-    of the same table shut each other out in PostgreSQL, so statistics wait for the indexes.
+    `tables`: name -> bytes; `indexes`: index -> table, those that take longest first;
+    `foreign_keys`: key -> the tables of both its ends, whose rows it waits for. ANALYZE and an
+    index build of the same table shut each other out in PostgreSQL, so statistics wait for the
+    indexes.
     """
     jobs = [Job("rows", name, name, weight) for name, weight in tables.items()]
     jobs += [
@@ -62,9 +63,7 @@ def plan_jobs(
         if table in tables:
             waits.add(("rows", table))
         jobs.append(Job("analyze", table, table, tables.get(table, 0), frozenset(waits)))
-    return sorted(
-        jobs, key=lambda job: (job.kind != "rows", -job.weight, _RANK[job.kind], job.subject)
-    )
+    return sorted(jobs, key=lambda job: (job.kind != "rows", -job.weight, _RANK[job.kind]))
 
 
 def next_job(waiting: Iterable[Job], done: Collection[tuple[Kind, str]]) -> Job | None:
