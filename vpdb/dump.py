@@ -18,8 +18,9 @@ from vpdb.backup.work_folder import work_folder
 from vpdb.config import Settings, project_defaults
 from vpdb.content import choose_content
 from vpdb.database.adopt import adopt_dump, dump_horizon
-from vpdb.database.build import create_empty, drop
+from vpdb.database.build import create_empty
 from vpdb.database.catalog import read_tables
+from vpdb.database.drop import drop
 from vpdb.database.lock import locked
 from vpdb.database.names import build_name
 from vpdb.database.schema import run_schema_files
