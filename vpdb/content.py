@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vpdb.backup import Backup, read_backup
 from vpdb.config import Settings, project_defaults
 from vpdb.errors import BackupRefused, SettingRefused
 from vpdb.progress import Progress, quiet
+
+if TYPE_CHECKING:
+    from vpdb.backup import Backup
 
 Source = Literal["backup", "seed", "empty"]
 
@@ -83,6 +85,8 @@ def choose_content(
         reason = "the setting backupUrl names it"
     backup = None
     if path is not None:
+        from vpdb.backup import read_backup  # not for those who only need the names here
+
         backup = read_backup(
             path, schema=settings.db_schema, progress=progress, seed=source == "seed"
         )

@@ -16,9 +16,9 @@ from psycopg2 import sql
 
 from vpdb.backup import insert_statements, read_backup
 from vpdb.backup.copy_text import line_batches, values
-from vpdb.backup.names import quote_literal
 from vpdb.database.server import Server
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import quote_literal
 
 FRAGMENTS = st.lists(
     st.sampled_from(

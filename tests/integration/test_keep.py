@@ -12,13 +12,19 @@ from vpdb.backup.dump import Dump, write_dump
 from vpdb.content import Content
 from vpdb.database import history
 from vpdb.database.adopt import adopt_dump, dump_horizon
-from vpdb.database.sessions import list_sessions
+from vpdb.database.server import MAINTENANCE_DATABASE
+from vpdb.database.sessions import Session, sessions_in
 from vpdb.database.status import IN_STEP, LOCALLY_CHANGED, STALE, read_status
 from vpdb.dump import dump_live
 from vpdb.errors import VpdbError
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
+
+
+def sessions_of(stack: Stack) -> list[Session]:
+    with stack.server.session(MAINTENANCE_DATABASE) as connection:
+        return sessions_in(connection, stack.live)
 
 
 def never() -> Content:
@@ -163,11 +169,11 @@ def test_a_snapshot_comes_back_as_often_as_wanted(stack: Stack) -> None:
 def test_a_snapshot_ends_sessions_and_they_can_be_named_before(stack: Stack) -> None:
     stack.load()
     with stack.server.session(stack.live, purpose="somebody's work"):
-        (session,) = list_sessions(stack.server, stack.live)
+        (session,) = sessions_of(stack)
         assert "vpdb somebody's work by " in session.describe()
         assert "as vpdb" in session.describe()
         history.snapshot(stack.server, stack.settings(), "s1")
-    assert list_sessions(stack.server, stack.live) == []
+    assert sessions_of(stack) == []
 
 
 def test_snapshots_that_are_not_there_or_there_already_are_refused(stack: Stack) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, databases_of, rows_of
 from vpdb import docker
-from vpdb.backup.names import quote_literal, quote_name
 from vpdb.database.catalog import catalog_differences, read_catalog
 from vpdb.database.server import Server
+from vpdb.sql_names import quote_literal, quote_name
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": (("--data-only",), bytes, ".sql"),

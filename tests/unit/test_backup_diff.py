@@ -20,8 +20,8 @@ from vpdb.backup import Backup, read_backup
 from vpdb.backup.copy_text import copy_line, escape, unescape, values
 from vpdb.backup.diff import BackupDiff, TableDiff, compare_backups
 from vpdb.backup.diff_text import GIT_CONFIGURATION, describe, write_textconv
-from vpdb.backup.names import quote_literal
 from vpdb.backup.surplus import Surplus
+from vpdb.sql_names import quote_literal
 
 Write = Callable[[str], Backup]
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.hostile import COMPLETE, HARMLESS, START
 from vpdb.backup import open_rows, read_backup
 from vpdb.backup.lexer import Lexer, Token
-from vpdb.backup.names import quote_literal, quote_name
 from vpdb.backup.source import PlainSource
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import quote_literal, quote_name
 
 # Characters PostgreSQL takes in text: all but NUL and halves of surrogate pairs.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

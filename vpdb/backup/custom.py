@@ -17,9 +17,9 @@ from typing import BinaryIO, Protocol, cast
 
 from vpdb.backup import limits
 from vpdb.backup.model import Backup, Compression, SkippedStatement
-from vpdb.backup.names import printable
 from vpdb.backup.source import CUSTOM, CompressedSource
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import printable
 
 _OLDEST, _NEWEST = (1, 13), (1, 16)
 _FORMAT_CUSTOM = 1

@@ -14,10 +14,10 @@ from typing import BinaryIO
 from vpdb.backup.copy_text import NULL, line_batches, value
 from vpdb.backup.diff import BackupDiff, RowChange, SequenceDiff, TableDiff
 from vpdb.backup.model import Backup, RowBlock
-from vpdb.backup.names import printable
 from vpdb.backup.reader import read_backup
 from vpdb.backup.source import open_file, open_source
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import printable
 from vpdb.units import count
 
 GIT_CONFIGURATION = (

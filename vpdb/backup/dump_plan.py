@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from vpdb.backup.names import qualified_name, quote_literal, quote_name
 from vpdb.errors import VpdbError
+from vpdb.sql_names import qualified_name, quote_literal, quote_name
 
 
 class DumpRefused(VpdbError):

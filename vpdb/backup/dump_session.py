@@ -9,8 +9,8 @@ import psycopg2.extensions
 from psycopg2 import sql
 
 from vpdb.backup.dump_plan import DumpTable, SequenceState, SortColumn
-from vpdb.backup.names import quote_literal
 from vpdb.queries import query
+from vpdb.sql_names import quote_literal
 
 Connection = psycopg2.extensions.connection
 

@@ -58,10 +58,19 @@ class DumpWriter:
         expected: Mapping[str, Collection[str]] | None,
         schema_text: Callable[[str], SchemaText] | None,
         notes: Sequence[str],
+        database: int | None = None,
     ) -> Generator[None, None, None]:
-        """Write the file part by part; after each one, what is there can be read already."""
+        """Write the file part by part; after each one, what is there can be read already.
+
+        Raises DumpRefused, also for a `database` (oid) that the connection is not in.
+        """
         snapshot = session.begin(self._connection)
         self.database = session.read_database(self._connection)
+        if database not in (None, self.database):
+            raise plan.DumpRefused(
+                "failed to dump the database: another one took the place of the one meant (a reset,"
+                " undo, restore or `pulumi up` meanwhile). The file is as it was; begin anew"
+            )
         tables = session.read_tables(self._connection, self._schema)
         if not tables:
             raise plan.DumpRefused(

@@ -10,9 +10,9 @@ import re
 
 from vpdb.backup.lexer import Token
 from vpdb.backup.model import SequenceValue
-from vpdb.backup.names import qualified_name
 from vpdb.backup.statement import ROWS_ONLY, Statement
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import qualified_name
 
 # SET name = value: settings of the restoring session that pg_dump writes, with the values that
 # leave the meaning of the data alone. They are checked, not executed.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from vpdb.backup.lexer import Lexer, Token
-from vpdb.backup.names import printable
 from vpdb.backup.statement import Statement, Target
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import printable
 
 _LITERAL = (
     rb"(?:'[^']*(?:''[^']*)*'|[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"

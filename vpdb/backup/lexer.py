@@ -10,9 +10,9 @@ import re
 from typing import NamedTuple
 
 from vpdb.backup import limits
-from vpdb.backup.names import printable
 from vpdb.backup.window import Window
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import printable
 
 _WORD = rb"A-Za-z_\x80-\xff"
 _TOKEN = re.compile(

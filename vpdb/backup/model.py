@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from vpdb.backup.names import qualified_name
+from vpdb.sql_names import qualified_name
 
 Kind = Literal["data-only", "full", "custom"]
 Compression = Literal["none", "gzip", "zstd"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from vpdb.backup import limits
 from vpdb.backup.lexer import Lexer, Token
-from vpdb.backup.names import printable, qualified_name
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import printable, qualified_name
 
 ROWS_ONLY = "A backup holds rows only: write it with `python -m vpdb dump` or `pg_dump --data-only`"
 

@@ -13,6 +13,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +71,18 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
             return find_server(settings.container, settings.stack, timeout_s=timeout_s)
         finally:
             asked.result()
+
+
+def server_meanwhile(settings: Settings, module: str) -> Server:
+    """Find the stack's server, and import a module while Docker is asked."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Before the thread begins: two that import psycopg2 lock each other out.
+    import_module("vpdb.database.server")
+    with ThreadPoolExecutor(1) as pool:
+        finding = pool.submit(server_of, settings)
+        import_module(module)
+        return finding.result()
 
 
 def unwrapped(docstring: str | None) -> str:

@@ -14,6 +14,7 @@ from vpdb.cli.common import (
     confirm,
     hanging,
     print_json,
+    server_meanwhile,
     server_of,
     settings_of,
     working,
@@ -47,11 +48,11 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
     python -m vpdb reset
     python -m vpdb reset --yes
     """
+    settings = settings_of(stack)
+    server = server_meanwhile(settings, "vpdb.database.history")
     from vpdb.content import choose_content
     from vpdb.database import history
 
-    settings = settings_of(stack)
-    server = server_of(settings)
     _agree("reset", server, settings, yes=yes, keeps_changes=True)
     with working() as progress:
         result = history.reset(
@@ -207,16 +208,23 @@ def _agree(
     doing: str, server: Server, settings: Settings, *, yes: bool, keeps_changes: bool = False
 ) -> None:
     """Say whose sessions end and what is lost for good, and ask when there is any of it."""
-    from vpdb.database.sessions import list_sessions
+    from vpdb.database.server import MAINTENANCE_DATABASE
+    from vpdb.database.sessions import sessions_in
+    from vpdb.database.stamp import list_databases
     from vpdb.holdings import printable
 
+    with server.session(MAINTENANCE_DATABASE, purpose="sessions") as connection:
+        sessions = sessions_in(connection, settings.database)
+        databases = list_databases(connection, settings.database)
     losses = [
         f"This ends a session in {settings.database}: {printable(session.describe())}."
-        for session in list_sessions(server, settings.database)
+        for session in sessions
         # Our own commands come and go by themselves.
         if not session.application.startswith("vpdb ")
     ]
-    if keeps_changes:
+    kept = sum(database.kind == "kept" for database in databases)
+    # With room for one more kept database no change is lost, so nobody needs to look for any.
+    if keeps_changes and kept >= settings.kept_databases:
         losses += _lost_for_good(server, settings)
     if losses:
         confirm(f"{doing} {settings.database}", losses, yes=yes)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from vpdb.config import Settings
 from vpdb.content import Content
-from vpdb.database.build import now
 from vpdb.database.lock import locked
 from vpdb.database.log import log
 from vpdb.database.plan import find_live
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
-from vpdb.database.stamp import comment_on, list_databases
+from vpdb.database.stamp import comment_on, list_databases, now
 from vpdb.progress import Progress, quiet
 from vpdb.queries import query
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 import psycopg2.extensions
 from psycopg2 import sql
@@ -28,9 +27,8 @@ from vpdb.database.names import build_name, schema_name, template_name
 from vpdb.database.rows import RowLoader
 from vpdb.database.schema import run_schema_files
 from vpdb.database.server import Server, told_as
-from vpdb.database.sessions import end_sessions
-from vpdb.database.stamp import Stamp, comment_on, list_databases
-from vpdb.database.swap import copy_database
+from vpdb.database.stamp import Stamp, list_databases, now
+from vpdb.database.swap import copy_database, finish
 from vpdb.progress import Progress
 from vpdb.queries import query
 
@@ -183,30 +181,12 @@ def create_empty(admin: Connection, name: str) -> None:
         )
 
 
-def finish(admin: Connection, build: str, name: str, stamp: Stamp) -> None:
-    """Give a complete database its stamp and its name, both or none."""
-    end_sessions(admin, build, patience_s=2)
-    with admin.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute(comment_on(build, stamp.to_comment()))
-        cursor.execute(
-            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                sql.Identifier(build), sql.Identifier(name)
-            )
-        )
-        cursor.execute("COMMIT")
-
-
 def transaction_horizon(admin: Connection) -> int:
     """Give the first transaction id that is not in use yet, as 64 bits."""
     with admin.cursor() as cursor:
         cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8")
         ((horizon,),) = cursor.fetchall()
     return int(horizon)
-
-
-def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _fill(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.backup.names import qualified_name
 from vpdb.queries import query
+from vpdb.sql_names import qualified_name
 
 # Kind and name -> definition; definitions hold no object ids.
 Catalog = Mapping[tuple[str, str], str]

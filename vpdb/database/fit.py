@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vpdb.backup import Backup, RowBlock
-from vpdb.backup.names import quote_name
 from vpdb.database.catalog import Table
 from vpdb.errors import BackupRefused
+from vpdb.sql_names import quote_name
+
+if TYPE_CHECKING:
+    from vpdb.backup import Backup, RowBlock
 
 
 def check_fit(

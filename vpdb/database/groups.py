@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vpdb.backup import RowBlock
 from vpdb.database.catalog import Table
+
+if TYPE_CHECKING:
+    from vpdb.backup import RowBlock
 
 
 @dataclass(frozen=True, slots=True)

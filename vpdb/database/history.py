@@ -7,7 +7,6 @@ from datetime import datetime
 
 from vpdb.config import Settings
 from vpdb.content import Content
-from vpdb.database.build import finish, now
 from vpdb.database.drop import drop
 from vpdb.database.load import (
     LoadResult,
@@ -21,8 +20,8 @@ from vpdb.database.log import log
 from vpdb.database.names import clone_name, kept_name, snapshot_name
 from vpdb.database.plan import find_live, find_template, newest_kept
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
-from vpdb.database.stamp import Database, Stamp, list_databases
-from vpdb.database.swap import Rename, copy_database, swap
+from vpdb.database.stamp import Database, Stamp, list_databases, now
+from vpdb.database.swap import Rename, copy_database, finish, swap
 from vpdb.errors import VpdbError
 from vpdb.progress import Progress, quiet
 

@@ -6,14 +6,12 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psycopg2.extensions
 from psycopg2 import sql
 
 from vpdb.config import Settings
-from vpdb.content import Content
-from vpdb.database.build import build_template, now
 from vpdb.database.changes import NO_CHANGES, Changes, changes_in
 from vpdb.database.drop import drop
 from vpdb.database.lock import locked
@@ -29,9 +27,12 @@ from vpdb.database.plan import (
 )
 from vpdb.database.reference import open_reference
 from vpdb.database.server import Server, told_as
-from vpdb.database.stamp import Database, Stamp, comment_on, list_databases
+from vpdb.database.stamp import Database, Stamp, comment_on, list_databases, now
 from vpdb.database.swap import Rename, clone, hand_over, swap
 from vpdb.progress import Progress, quiet
+
+if TYPE_CHECKING:
+    from vpdb.content import Content
 
 Connection = psycopg2.extensions.connection
 Action = Literal["adopted", "cloned", "built"]
@@ -75,6 +76,8 @@ def load_content(
         template = find_template(databases, content.content_id)
         action: Action = "cloned" if template else "built"
         if template is None:
+            from vpdb.database.build import build_template  # brings all that reads backups
+
             commit = commit_of(settings)
             build_template(server, admin, live, content, commit=commit, progress=progress)
             template = find_template(list_databases(admin, live), content.content_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.backup.names import quote_literal
+from vpdb.sql_names import quote_literal
 
 
 def log(connection: psycopg2.extensions.connection, text: str) -> None:

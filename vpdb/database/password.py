@@ -16,9 +16,9 @@ import stringprep
 import unicodedata
 
 from vpdb import docker
-from vpdb.backup.names import quote_literal, quote_name
 from vpdb.database.server import MAINTENANCE_DATABASE, Server
 from vpdb.errors import VpdbError
+from vpdb.sql_names import quote_literal, quote_name
 
 # PostgreSQL's own numbers (src/include/common/scram-common.h).
 _ITERATIONS = 4096

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.backup import Backup, RowBlock, open_rows
-from vpdb.content import Content
 from vpdb.database.catalog import Catalog, Table, read_catalog, read_tables, without_bulk_mode
 from vpdb.database.compare import read_key
 from vpdb.database.plan import find_template
 from vpdb.database.server import Server
 from vpdb.database.stamp import Database, Stamp
+
+if TYPE_CHECKING:
+    from vpdb.backup import Backup, RowBlock
+    from vpdb.content import Content
 
 Connection = psycopg2.extensions.connection
 
@@ -96,6 +98,8 @@ class FileReference:
     def _copy(
         self, cursor: psycopg2.extensions.cursor, like: Table, blocks: Sequence[RowBlock]
     ) -> Table:
+        from vpdb.backup import open_rows  # most databases are compared with their template
+
         name = f"vpdb_loaded_{like.oid}"
         identifier = sql.Identifier("pg_temp", name)
         cursor.execute(

@@ -34,29 +34,24 @@ class Session:
         return f"{program} as {self.role}, {self.state}, for {duration(self.seconds)}"
 
 
-def list_sessions(server: Server, database: str) -> list[Session]:
-    """Tell whose sessions a swap of this database would end."""
-    with server.session(MAINTENANCE_DATABASE, purpose="sessions") as connection:
-        return sessions_in(connection, database)
-
-
 def sessions_in(connection: psycopg2.extensions.connection, database: str) -> list[Session]:
+    """Tell whose sessions a swap of this database would end."""
     with connection.cursor() as cursor:
         cursor.execute(query("sessions"), {"database": database})
         return [Session(*row) for row in cursor.fetchall()]
 
 
 def end_sessions(
-    connection: psycopg2.extensions.connection, database: str, *, patience_s: float
+    connection: psycopg2.extensions.connection, *databases: str, patience_s: float
 ) -> bool:
-    """End every session in a database; tell whether none was left when this returns.
+    """End every session in these databases; tell whether none was left when this returns.
 
     PostgreSQL's own wait, inside RENAME and CREATE DATABASE, looks again only every 0.1 s.
     """
     end = time.monotonic() + patience_s
     while True:
         with connection.cursor() as cursor:
-            cursor.execute(query("end_sessions"), {"database": database})
+            cursor.execute(query("end_sessions"), {"databases": [*databases]})
             if cursor.rowcount == 0:
                 return True
         if time.monotonic() > end:
@@ -65,11 +60,11 @@ def end_sessions(
 
 
 @contextmanager
-def ending_sessions(server: Server, database: str) -> Iterator[None]:
-    """While the block runs, a second session ends every session that comes to a database.
+def ending_sessions(server: Server, *databases: str) -> Iterator[None]:
+    """While the block runs, a second session ends every session that comes to these databases.
 
-    Inside the block a statement that needs the database alone (RENAME, CREATE … TEMPLATE) gets
-    it, however eagerly clients reconnect.
+    Inside the block a statement that needs one of them alone (RENAME, CREATE … TEMPLATE) gets it,
+    however eagerly clients reconnect.
     """
     done = threading.Event()
     connection = server.connect(MAINTENANCE_DATABASE, purpose="end sessions")
@@ -79,12 +74,12 @@ def ending_sessions(server: Server, database: str) -> Iterator[None]:
         with suppress(psycopg2.Error):
             while not done.is_set():
                 with connection.cursor() as cursor:
-                    cursor.execute(query("end_sessions"), {"database": database})
+                    cursor.execute(query("end_sessions"), {"databases": [*databases]})
                 done.wait(_POLL_S)
 
     thread = threading.Thread(target=keep_ending, daemon=True)
     try:
-        end_sessions(connection, database, patience_s=0.05)
+        end_sessions(connection, *databases, patience_s=0.05)
         thread.start()
         yield
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 import psycopg2.extensions
@@ -112,6 +113,11 @@ def read_stamp(server: Server, database: str, *, timeout_s: float = 1.0) -> Stam
             return found[database].stamp if database in found else None
     finally:
         connection.close()
+
+
+def now() -> str:
+    """Give the time as stamps hold it: UTC, ISO 8601, in seconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def comment_on(database: str, text: str) -> sql.Composed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg2.extensions
@@ -59,6 +58,20 @@ def copy_database(server: Server, admin: Connection, source: str, name: str) -> 
             cursor.execute(statement)
 
 
+def finish(admin: Connection, build: str, name: str, stamp: Stamp) -> None:
+    """Give a complete database its stamp and its name, both or none."""
+    end_sessions(admin, build, patience_s=2)
+    with admin.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(comment_on(build, stamp.to_comment()))
+        cursor.execute(
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                sql.Identifier(build), sql.Identifier(name)
+            )
+        )
+        cursor.execute("COMMIT")
+
+
 def hand_over(admin: Connection, old: str, new: str) -> None:
     """Give one database what another one has: settings, grants, owner, connection limit."""
     with admin.cursor() as cursor:
@@ -107,7 +120,8 @@ def swap(server: Server, admin: Connection, renames: Sequence[Rename]) -> None:
     Clients see all old data or all new data. Where a statement fails, everything is as before;
     the databases never are without a name or shut.
     """
-    with _alone(server, [rename.old for rename in renames]), admin.cursor() as cursor:
+    olds = [rename.old for rename in renames]
+    with ending_sessions(server, *olds), admin.cursor() as cursor:
         cursor.execute("BEGIN")
         try:
             for rename in renames:
@@ -122,13 +136,3 @@ def swap(server: Server, admin: Connection, renames: Sequence[Rename]) -> None:
             if not admin.closed:
                 cursor.execute("ROLLBACK")
             raise
-
-
-@contextmanager
-def _alone(server: Server, databases: Sequence[str]) -> Iterator[None]:
-    """End the sessions of all these databases while the block runs."""
-    if not databases:
-        yield
-        return
-    with ending_sessions(server, databases[0]), _alone(server, databases[1:]):
-        yield
