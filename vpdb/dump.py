@@ -53,13 +53,15 @@ def dump_live(
     out: Path | None = None,
     full: bool = False,
     notes: Sequence[str] | None = None,
+    database: int | None = None,
     progress: Progress = quiet,
     now: datetime | None = None,
 ) -> Dumped:
     """Dump the live database; without `out`, as the team's backup.
 
     `notes` replace the remarks of the file before; None keeps them. A full dump (schema and rows)
-    goes to a dated file of its own. Whatever fails, the file that was there is untouched.
+    goes to a dated file of its own. `database` is the oid of the only one that will do. Whatever
+    fails, the file that was there is untouched.
     """
     moment = now or datetime.now()
     target = out or _target(settings, full=full, moment=moment)
@@ -74,6 +76,7 @@ def dump_live(
         expected=None if full else schema_columns(server, settings, progress),
         schema_text=container_schema(server.container, live, schema) if full else None,
         notes=() if full else tuple(kept_notes),
+        database=database,
         progress=progress,
     )
     why_not = _why_not_adopted(settings, target, full=full)

@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import psycopg2.extensions
+
 from vpdb import bulk, loader
 from vpdb.backup.notes import read_notes
 from vpdb.config import Settings
 from vpdb.database.catalog import count_rows, read_tables
+from vpdb.database.plan import find_live
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
+from vpdb.database.stamp import list_databases
 from vpdb.dump import Dumped, dump_live, target_of_team
 from vpdb.errors import VpdbError
 from vpdb.progress import Progress, quiet, while_heard
@@ -123,7 +127,9 @@ def make_release(
     plan = plan_release(settings, name)
     if plan.action == "nothing":
         return Released(plan, {}, {})
-    with _alone(server, name):
+    with _alone(server, name) as session:
+        # What is loaded into one database must not be recorded in the dump of another one.
+        live = find_live(list_databases(session, settings.database))
         before = schema_counts(server, settings)
         with bulk_mode(server, settings, name, progress):
             load([file.path for file in plan.files])
@@ -133,7 +139,9 @@ def make_release(
                 " Run it again"
             )
         notes = with_record(read_notes(target_of_team(settings)), plan)
-        dumped = dump_live(server, settings, notes=notes, progress=progress)
+        dumped = dump_live(
+            server, settings, notes=notes, database=live.oid if live else None, progress=progress
+        )
         return Released(plan, before, schema_counts(server, settings), dumped)
 
 
@@ -227,8 +235,8 @@ def _input(path: Path) -> CsvInput:
 
 
 @contextmanager
-def _alone(server: Server, name: str) -> Iterator[None]:
-    """Let no second release of this stack begin meanwhile."""
+def _alone(server: Server, name: str) -> Iterator[psycopg2.extensions.connection]:
+    """Let no second release of this stack begin meanwhile; give the session that sees to it."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose=f"release {name}") as connection,
         connection.cursor() as cursor,
@@ -240,4 +248,4 @@ def _alone(server: Server, name: str) -> Iterator[None]:
                 f"failed to make release {name}: another release of this stack is under way."
                 " Wait for it to end"
             )
-        yield
+        yield connection

@@ -480,6 +480,22 @@ class TestRelease:
         assert bulk(stack)["on"] is False
         assert (stack.folder / "backups" / BACKUP).read_bytes() == file
 
+    def test_a_database_that_was_swapped_in_meanwhile_is_not_dumped_as_the_release(
+        self, stack: Stack
+    ) -> None:
+        csv(stack)
+        file = stack.folder / "backups" / BACKUP
+        old = file.read_bytes()
+        # As if somebody did it in another window while the loader runs.
+        stack.configure(loader=json.dumps(f"{sys.executable} -m vpdb reset"))
+        done = self.release(stack)
+        assert done.returncode == 1
+        assert "took the place" in done.stderr
+        assert bulk(stack)["on"] is False
+        assert file.read_bytes() == old, "no record of a release that is not in it"
+        stack.configure()
+        assert self.release(stack).returncode == 0
+
     @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
     def test_told_to_end_it_ends_loader_and_bulk_mode_first(
         self, stack: Stack, end: signal.Signals

@@ -61,6 +61,7 @@ def write_dump(
     expected: Mapping[str, Collection[str]] | None = None,
     schema_text: Callable[[str], SchemaText] | None = None,
     notes: Sequence[str] = (),
+    database: int | None = None,
     progress: Progress = quiet,
     processes: int | None = None,
 ) -> Dump:
@@ -69,7 +70,7 @@ def write_dump(
     `connect` gives a new session each time. `expected` (qualified table -> columns) refuses what
     the project's schema does not have. `schema_text`, given the snapshot's name, makes it a full
     dump. `notes` are comments at its beginning. `target` may end in .gz or .zst; one that holds the
-    same already is left alone.
+    same already is left alone. `database` is the oid of the only one that may be dumped.
     Raises VpdbError (also DumpRefused, BackupRefused); `target` is then as it was.
     """
     real = Path(os.path.realpath(target))
@@ -78,7 +79,7 @@ def write_dump(
             writer = DumpWriter(connection, schema, folder, progress, processes)
             finished = folder / f"dump{real.suffix}"
             plain = folder / "dump"
-            with closing(writer.write(plain, expected, schema_text, notes)) as parts:
+            with closing(writer.write(plain, expected, schema_text, notes, database)) as parts:
                 if compression_of(real) == "none":
                     next(parts)
                     finished = plain
