@@ -33,8 +33,9 @@ def load(config: Config, props: dict[str, Any]) -> None:
     settings = settings_of(config, props)
     content = planned_content(settings, props)
     server = _server(props, START_TIMEOUT_S)
-    load_content(server, settings, content, print_lines())
-    end_interrupted(server, settings, print_lines())
+    done = load_content(server, settings, content, print_lines())
+    if done.action == "adopted":  # another database than before is in no bulk mode
+        end_interrupted(server, settings, print_lines())
     ensure_password(server, props["user"], props["password"])
 
 
