@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pulumi
 
+from toolchain.stacks import with_port
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.content import Content
@@ -59,7 +60,7 @@ def refuse_taken_port(settings: Settings) -> None:
     if port.holder and not port.ours:
         raise VpdbError(
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
-            f" run `pulumi config set port {port.next_free}`, the next free one"
+            f" take the next free one: {with_port(settings.stack, port.next_free)}"
         )
 
 

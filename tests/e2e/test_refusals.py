@@ -95,7 +95,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_the_next_free_one(project: 
         finally:
             project.config("port", str(project.port))
     assert f"failed to publish port {taken}: it is taken by process {os.getpid()}" in output
-    assert "pulumi config set port " in output
+    assert "python3 bootstrap.py stack " in output
     assert "Traceback" not in output
     assert project.content_hash() == before
 

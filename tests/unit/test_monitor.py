@@ -278,7 +278,7 @@ class TestScreen:
 
     def test_trouble_is_shown_to_its_end_which_says_what_to_do(self) -> None:
         notice = (
-            "failed to reach container velpharma-dev: it is exited."
+            "failed to reach container velpharma-dev: it is stopped."
             " Run `docker start velpharma-dev`"
         )
         console = Console(width=60, height=24)

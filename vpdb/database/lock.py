@@ -69,7 +69,7 @@ def _take(connection: psycopg2.extensions.connection, progress: Progress, wait_s
             if taken:
                 return
             cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
-            holder = next((name for (name,) in cursor.fetchall()), "a command that is just ending")
+            holder = next((name for name, _ in cursor.fetchall()), "a command that is just ending")
             waited = time.monotonic() - start
             if waited > wait_s:
                 raise Busy(

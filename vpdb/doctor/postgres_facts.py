@@ -57,7 +57,7 @@ def _about_server(server: Server, settings: Settings) -> tuple[Postgres, list[Da
         names = {"role": settings.user, "database": settings.database, "key": LOCK_KEY}
         row = _rows(cursor, "doctor_server", names)[0]
         idlers = _rows(cursor, "doctor_idlers", names)
-        holder = (_rows(cursor, "doctor_operation", names) or [{}])[0]
+        holder = (_rows(cursor, "lock_holder", names) or [{}])[0]
         databases = list_databases(connection, settings.database)
         mode = bulk.read_from(connection, settings.database)
     facts = Postgres(

@@ -1,5 +1,7 @@
--- Who holds the advisory lock, by the name that its session goes by.
-SELECT a.application_name
+-- Who holds this project's lock (an advisory one in the maintenance database), by the name that the
+-- session goes by, and for how long.
+SELECT a.application_name AS operation,
+       extract(epoch FROM clock_timestamp() - a.backend_start)::float8 AS operation_s
   FROM pg_locks AS l
   JOIN pg_stat_activity AS a USING (pid)
  WHERE l.locktype = 'advisory'
