@@ -169,6 +169,7 @@ class TestBulkMode:
         before = options(stack)
         assert engine.switch_on(server, settings, release="2026-11").release == "2026-11"
         assert engine.switch_on(server, settings, release="2026-12").release == "2026-12"
+        assert bulk(stack)["release"] == "2026-12"
         with release_lock(stack):
             mode = engine.read(server, settings)
             assert mode is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
-from vpdb.progress import Meter, describe, print_lines, rewrite_line
+import pytest
+
+from vpdb.progress import Meter, describe, print_lines, rewrite_line, while_heard
 
 
 def test_a_report_says_how_much_how_fast_and_how_long_still() -> None:
@@ -34,3 +36,18 @@ def test_lines_go_to_logs_and_one_line_to_terminals() -> None:
         progress("clone", 0, 0)
     assert log.getvalue() == "build\nclone\n"
     assert terminal.getvalue().count("\n") == 1
+
+
+def test_work_goes_on_where_nobody_reads_its_progress_any_more() -> None:
+    class Deaf(io.StringIO):
+        """What a killed pulumi leaves its commands: a pipe without a reader."""
+
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        print_lines(Deaf())("vacuum and analyze", 0, 0)
+    while_heard(print_lines(Deaf()))("vacuum and analyze", 0, 0)
+    heard = io.StringIO()
+    while_heard(print_lines(heard))("vacuum and analyze", 0, 0)
+    assert heard.getvalue() == "vacuum and analyze\n"

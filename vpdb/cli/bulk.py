@@ -89,6 +89,7 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
                 "on": mode is not None,
                 "since": mode.since.isoformat() if mode else None,
                 "tables": list(mode.tables) if mode else [],
+                "release": mode.release if mode else "",
                 "overdue": bool(late),
             }
         )
