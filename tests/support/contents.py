@@ -44,7 +44,9 @@ def databases_of(server: Server, live: str) -> list[str]:
     for thread in threading.enumerate():
         if thread.name == DROP_THREAD:
             thread.join()
-    dropping = "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%'"
+    dropping = (
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%'"
+    )
     while ask(server, "postgres", dropping):
         time.sleep(0.01)
     return [
