@@ -44,6 +44,11 @@ class Container:
     def is_running(self) -> bool:
         return self.status == "running"
 
+    @property
+    def state(self) -> str:
+        """The status as people call it: Docker's "exited" says nothing of who ended it."""
+        return "stopped" if self.status == "exited" else self.status
+
     @classmethod
     def from_inspect(cls, document: Mapping[str, Any]) -> Container:
         """Read one element of `docker container inspect`'s answer."""

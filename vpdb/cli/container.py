@@ -95,7 +95,7 @@ def running(settings: Settings) -> docker.Container:
     container = existing(settings)
     if not container.is_running:
         raise ServerUnreachable(
-            f"failed to use container {settings.container}: it is {container.status}."
+            f"failed to use container {settings.container}: it is {container.state}."
             " Start it with `python3 bootstrap.py up`"
         )
     return container

@@ -188,9 +188,8 @@ def find_server(container: str, stack: str, *, timeout_s: float = 30) -> Server:
                 else:
                     return _past_the_proxy(server, found.network_address)
         elif found.status in ("exited", "dead", "paused"):
-            state = "stopped" if found.status == "exited" else found.status
             raise ServerUnreachable(
-                f"failed to reach container {container}: it is {state}."
+                f"failed to reach container {container}: it is {found.state}."
                 f" Run `docker {'unpause' if found.status == 'paused' else 'start'} {container}`"
             )
         if time.monotonic() > end:
