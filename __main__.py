@@ -22,7 +22,7 @@ with as_run_errors():
     content = choose_content(PROJECT_DIR, settings)
     engine = local_engine()
     refuse_taken_port(settings)
-    interrupted_release = describe_reload(settings, content)
+looked = describe_reload(settings, content)
 
 image = PostgresImage(
     "postgres",
@@ -36,7 +36,9 @@ image = PostgresImage(
 
 server = PostgresServer(
     "server",
-    PostgresServerArgs(settings=settings, image_id=image.image_id, data_dir=PROJECT_DIR / "data"),
+    PostgresServerArgs(
+        settings=settings, image_id=image.image_id, data_dir=PROJECT_DIR / "data", after=looked
+    ),
     pulumi.ResourceOptions(providers=[engine]),
 )
 
@@ -48,10 +50,9 @@ seed = Seed(
         volume=server.volume.name,
         container=server.container.name,
         container_id=server.container.id,
-        interrupted_release=interrupted_release,
+        interrupted_release=looked,
     ),
-    # A new volume is empty, so the data has to be loaded again with it.
-    pulumi.ResourceOptions(replace_with=[server.volume]),
+    pulumi.ResourceOptions(replace_with=[server.volume]),  # a new one is empty: load again
 )
 
 declare_wishes(settings, server, seed)

@@ -5,6 +5,8 @@ Pulumi shows these lines under Diagnostics, in preview as well as in `up`.
 
 from __future__ import annotations
 
+import asyncio
+
 import pulumi
 
 from toolchain.stacks import with_port
@@ -20,28 +22,35 @@ from vpdb.errors import VpdbError
 TIMEOUT_S = 1.0
 
 
-def describe_reload(settings: Settings, content: Content) -> str:
+def describe_reload(settings: Settings, content: Content) -> pulumi.Output[str]:
     """Say what `up` loads and why, and warn of what it puts aside; a silent server says nothing.
 
-    Gives the killed release whose bulk mode `up` has to end, "" for none.
+    Gives the killed release whose bulk mode `up` has to end, "" for none. The server is looked at
+    while the engine starts its plugins; whatever waits for the value leaves it alone until then.
     """
     pulumi.info(f"data: {content.label} ({content.reason})")
     for notice in content.backup.notices if content.backup else ():
         pulumi.info(notice)
+    return pulumi.Output.from_input(_look_and_tell(settings, content))
+
+
+async def _look_and_tell(settings: Settings, content: Content) -> str:
     try:
-        server = find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
-        status = read_status(server, settings, content)
-        mode = bulk.read(server, settings)
+        status, mode = await asyncio.to_thread(_look, settings, content)
     except VpdbError:
         return ""
-    interrupted = bulk.interrupted(mode, settings)
     if warning := describe_bulk_mode(mode, settings):
         pulumi.warn(warning)
     for line in warnings(status, settings):
         pulumi.warn(line)
     for line in remarks(status):
         pulumi.info(line)
-    return interrupted
+    return bulk.interrupted(mode, settings)
+
+
+def _look(settings: Settings, content: Content) -> tuple[Status, bulk.BulkMode | None]:
+    server = find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
+    return read_status(server, settings, content), bulk.read(server, settings)
 
 
 def refuse_taken_port(settings: Settings) -> None:

@@ -42,7 +42,7 @@ class SeedArgs:
     # Not part of the key: a container made anew only has the seed wait for its server.
     container_id: pulumi.Input[str]
     # The release that was killed and left bulk mode on, as far as planning could see; "" for none.
-    interrupted_release: str = ""
+    interrupted_release: pulumi.Input[str] = ""
 
 
 class SeedProvider(ResourceProvider):
@@ -129,8 +129,10 @@ class Seed(Resource, module="velpharma", name="Seed"):
             "container": args.container,
             "containerId": args.container_id,
         }
-        if args.interrupted_release:
-            inputs[INTERRUPTED] = args.interrupted_release
+        # One without a value is no input at all.
+        inputs[INTERRUPTED] = pulumi.Output.from_input(args.interrupted_release).apply(
+            lambda release: release or None
+        )
         own = pulumi.ResourceOptions(additional_secret_outputs=["password"])
         super().__init__(SeedProvider(), name, inputs, pulumi.ResourceOptions.merge(opts, own))
 

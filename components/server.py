@@ -20,6 +20,8 @@ class PostgresServerArgs:
     image_id: pulumi.Input[str]
     # Mounted read-only at /data, so that the scripts there also run by hand: psql -f /data/…
     data_dir: Path
+    # What has to be known before the server is touched, by looking at the one that is there.
+    after: pulumi.Input[str] = ""
 
 
 class PostgresServer(pulumi.ComponentResource):
@@ -35,7 +37,8 @@ class PostgresServer(pulumi.ComponentResource):
         settings = args.settings
         self.volume = docker.Volume(
             f"{name}-data",
-            name=settings.volume,
+            # The container needs the volume, so both wait.
+            name=pulumi.Output.from_input(args.after).apply(lambda _: settings.volume),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # The name is fixed: two volumes of this stack cannot exist side by side.
