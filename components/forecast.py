@@ -9,7 +9,6 @@ import asyncio
 
 import pulumi
 
-from toolchain.stacks import with_port
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.content import Content
@@ -67,6 +66,8 @@ def refuse_taken_port(settings: Settings) -> None:
         return
     port = look_at_port(settings.port, settings.address, settings.container)
     if port.holder and not port.ours:
+        from toolchain.stacks import with_port  # for this answer alone
+
         raise VpdbError(
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
             f" take the next free one: {with_port(settings.stack, port.next_free)}"
