@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -92,4 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # A shell that runs this in the background has its programs ignore SIGINT, by which Pulumi ends
+    # its plugins: each `up` would wait 5 s for them. Children get the default behind a handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
