@@ -18,14 +18,11 @@ from vpdb.backup.work_folder import work_folder
 from vpdb.config import Settings, project_defaults
 from vpdb.content import choose_content
 from vpdb.database.adopt import adopt_dump, dump_horizon
-from vpdb.database.build import create_empty
+from vpdb.database.build import schema_database
 from vpdb.database.catalog import read_tables
 from vpdb.database.drop import drop
 from vpdb.database.lock import locked
-from vpdb.database.names import build_name
-from vpdb.database.schema import run_schema_files
 from vpdb.database.server import Server, told_as
-from vpdb.database.stamp import list_databases
 from vpdb.errors import VpdbError
 from vpdb.progress import Progress, quiet
 
@@ -95,30 +92,21 @@ def schema_columns(
 ) -> dict[str, tuple[str, ...]]:
     """Tell what the schema files give: the columns of each table.
 
-    A template of the same schema is looked at; without one, the files are run in a private
-    database, which is dropped again.
+    The database that loads begin with is looked at; one made for this is dropped again.
     """
     live = settings.database
     empty = choose_content(settings.project_dir, replace(settings, source="empty"))
-    with locked(server, f"look at the schema for {live}", progress) as admin:
-        for database in list_databases(admin, live):
-            stamp = database.stamp
-            if database.kind == "template" and stamp and stamp.schema_id == empty.schema_id:
-                return _columns(server, database.name)
-        build = build_name(live)
-        progress("try out the schema files", 0, 0)
-        with told_as("try out the schema files"):
-            create_empty(admin, build)
-            try:
-                run_schema_files(server, build, empty)
-                return _columns(server, build)
-            finally:
-                drop(admin, build, quietly=True)
-
-
-def _columns(server: Server, database: str) -> dict[str, tuple[str, ...]]:
-    with server.session(database, purpose="look at the schema") as connection:
-        tables = read_tables(connection)
+    with (
+        locked(server, f"look at the schema for {live}", progress) as admin,
+        told_as("try out the schema files"),
+    ):
+        schema = schema_database(server, admin, live, empty, progress)
+        try:
+            with server.session(schema.name, purpose="look at the schema") as connection:
+                tables = read_tables(connection)
+        finally:
+            if schema.is_new:
+                drop(admin, schema.name, quietly=True)
     return {name: tuple(c.name for c in table.columns) for name, table in tables.items()}
 
 

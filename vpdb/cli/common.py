@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -73,16 +73,18 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
             asked.result()
 
 
-def server_meanwhile(settings: Settings, module: str) -> Server:
-    """Find the stack's server, and import a module while Docker is asked."""
+@contextmanager
+def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Callable[[], Server]]:
+    """Look for the stack's server while the block does other things; the given call waits for it.
+
+    Raises what server_of() raises, at that call.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     # Before the thread begins: two that import psycopg2 lock each other out.
     import_module("vpdb.database.server")
     with ThreadPoolExecutor(1) as pool:
-        finding = pool.submit(server_of, settings)
-        import_module(module)
-        return finding.result()
+        yield pool.submit(server_of, settings, timeout_s=timeout_s).result
 
 
 def unwrapped(docstring: str | None) -> str:

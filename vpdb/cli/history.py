@@ -12,9 +12,9 @@ from vpdb.cli.common import (
     Stack,
     Yes,
     confirm,
+    finding_server,
     hanging,
     print_json,
-    server_meanwhile,
     server_of,
     settings_of,
     working,
@@ -49,10 +49,11 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
     python -m vpdb reset --yes
     """
     settings = settings_of(stack)
-    server = server_meanwhile(settings, "vpdb.database.history")
-    from vpdb.content import choose_content
-    from vpdb.database import history
+    with finding_server(settings) as found:
+        from vpdb.content import choose_content
+        from vpdb.database import history
 
+        server = found()
     _agree("reset", server, settings, yes=yes, keeps_changes=True)
     with working() as progress:
         result = history.reset(

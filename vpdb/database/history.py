@@ -47,9 +47,7 @@ def reset(
         stamp = present.stamp if present else None
         template = find_template(databases, stamp.content_id) if stamp else None
         if template is not None:
-            result = replace_live(server, admin, settings, template, "cloned", progress, doomed)
-            doomed[:0] = superfluous(admin, settings, besides=doomed)
-            return result
+            return replace_live(server, admin, settings, template, "cloned", progress, doomed)
     content = choose()
     if stamp is not None and stamp.content_id and stamp.content_id != content.content_id:
         raise NothingThere(
@@ -132,11 +130,9 @@ def restore(
     with locked(server, f"restore {name}", progress, doomed=doomed) as admin:
         clean_up(server, admin, settings, progress)
         source = _named(list_databases(admin, live), full_name, name)
-        result = replace_live(
+        return replace_live(
             server, admin, settings, source, "cloned", progress, doomed, origin=f"snapshot {name}"
         )
-        doomed[:0] = superfluous(admin, settings, besides=doomed)
-        return result
 
 
 def snapshots(server: Server, settings: Settings) -> list[Database]:

@@ -82,9 +82,7 @@ def load_content(
             build_template(server, admin, live, content, commit=commit, progress=progress)
             template = find_template(list_databases(admin, live), content.content_id)
             assert template is not None
-        result = replace_live(server, admin, settings, template, action, progress, doomed)
-        doomed[:0] = superfluous(admin, settings, besides=doomed)
-        return result
+        return replace_live(server, admin, settings, template, action, progress, doomed)
 
 
 def replace_live(
@@ -101,8 +99,8 @@ def replace_live(
     """Put a fresh clone of a template or snapshot in the live database's place.
 
     The live database is renamed in the same transaction; whether it is kept is decided
-    afterwards, when nobody can write to it any more. One that is not to be kept is added to
-    `doomed`, for the caller to drop.
+    afterwards, when nobody can write to it any more. What is not to be kept, and what there is no
+    more room for, is added to `doomed`, for the caller to drop.
     """
     live = settings.database
     stamp = source.stamp or Stamp(content_id="")
@@ -132,13 +130,15 @@ def replace_live(
         log(admin, f"swap {live}: content {new.content_id[:12]} in, former one to {aside}")
         swap(server, admin, renames)
     if aside is None:
+        doomed += superfluous(admin, settings)
         return LoadResult(action, new)
     progress("look for local changes in the replaced database", 0, 0)
     databases = list_databases(admin, live)
     replaced = next(d for d in databases if d.name == aside)
     changes = settle(server, admin, settings, databases, replaced)
-    if not changes:
-        doomed.append(replaced.name)
+    replaced_for_good = [] if changes else [replaced.name]
+    # The live content's former place comes last: it is the only one that is not waited for.
+    doomed += [*superfluous(admin, settings, besides=replaced_for_good), *replaced_for_good]
     return LoadResult(action, new, aside if changes else None, changes)
 
 
