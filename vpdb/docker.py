@@ -1,4 +1,8 @@
-"""The docker command line: the few things this project asks of it, with failures in one line."""
+"""The Docker engine: the few things this project asks of it, with failures in one line.
+
+What is only looked at is asked over the engine's socket where that can be; everything else, and
+every failure, is the docker command's.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from vpdb import docker_socket
 from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
 
 # What an engine's address begins with when the engine runs on this machine.
@@ -120,8 +126,10 @@ def active_endpoint() -> str:
 
     GuardRefused when it runs on another machine: the database would be published there.
     """
-    answer = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout_s=10)
-    address = answer.decode().strip()
+    address = docker_socket.endpoint()
+    if address is None:
+        answer = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout_s=10)
+        address = answer.decode().strip()
     if not is_local_engine(address):
         raise GuardRefused(
             f"failed to use the Docker engine at {address}: it is on another machine, and only a"
@@ -137,6 +145,9 @@ def is_local_engine(address: str) -> bool:
 
 def inspect_container(name: str) -> Container | None:
     """Look at a container; None when there is none of that name."""
+    asked = docker_socket.ask(f"/containers/{quote(name)}/json")
+    if asked is not None:
+        return Container.from_inspect(json.loads(asked.body)) if asked.found else None
     try:
         answer = run("container", "inspect", name, timeout_s=15)
     except DockerFailed as error:
@@ -155,17 +166,27 @@ def execute(
 
 def read_file(container: str, path: str) -> bytes | None:
     """Read a file in a container, running or not; None when there is no such file."""
-    try:
-        archive = run("cp", "--follow-link", f"{container}:{path}", "-", timeout_s=15)
-    except DockerFailed as error:
-        text = error.stderr.lower()
-        if "could not find the file" in text or "no such file" in text:
-            return None
-        raise
+    archive = _archive(container, path)
+    if archive is None:
+        return None
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         member = next((m for m in tar if m.isfile()), None)
         content = tar.extractfile(member) if member else None
         return content.read() if content else None
+
+
+def _archive(container: str, path: str) -> bytes | None:
+    asked = docker_socket.ask(f"/containers/{quote(container)}/archive?path={quote(path)}")
+    if asked is not None and asked.found:
+        return asked.body
+    if asked is not None and _tells_of_no_file(asked.body.decode(errors="replace")):
+        return None
+    try:
+        return run("cp", "--follow-link", f"{container}:{path}", "-", timeout_s=15)
+    except DockerFailed as error:
+        if _tells_of_no_file(error.stderr):
+            return None
+        raise
 
 
 def logs(container: str, *, lines: int = 20) -> str:
@@ -182,6 +203,9 @@ def logs(container: str, *, lines: int = 20) -> str:
 
 def image_exists(tag: str) -> bool:
     """Tell whether the engine holds an image of this tag."""
+    asked = docker_socket.ask(f"/images/{quote(tag)}/json")
+    if asked is not None:
+        return asked.found
     try:
         run("image", "inspect", "--format", "{{.Id}}", tag, timeout_s=15)
     except DockerFailed as error:
@@ -193,6 +217,9 @@ def image_exists(tag: str) -> bool:
 
 def volume_exists(name: str) -> bool:
     """Tell whether the engine holds a volume of this name."""
+    asked = docker_socket.ask(f"/volumes/{quote(name)}")
+    if asked is not None:
+        return asked.found
     try:
         run("volume", "inspect", "--format", "{{.Name}}", name, timeout_s=15)
     except DockerFailed as error:
@@ -228,6 +255,10 @@ def _failure(arguments: Sequence[str], stderr: str) -> VpdbError:
         return ServerUnreachable(f"failed to reach the Docker engine: {_last(stderr, 1)}. {remedy}")
     shown = " ".join(arguments[:3])
     return DockerFailed(f"failed to run docker {shown}: {_last(stderr, 5)}", stderr)
+
+
+def _tells_of_no_file(text: str) -> bool:
+    return "could not find the file" in text.lower() or "no such file" in text.lower()
 
 
 def _last(text: str, lines: int) -> str:
