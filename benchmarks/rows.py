@@ -112,6 +112,15 @@ _ROWS = (
         1,
         "s",
     ),
+    Row(
+        "status",
+        "`python -m vpdb status` of a database in step",
+        "vpdb status",
+        None,
+        0.5,
+        1,
+        "s",
+    ),
     Row("load-psql", "load: our build / `psql -f`", "build", "psql -f", 0.35, 30),
     Row(
         "load-pg_restore",

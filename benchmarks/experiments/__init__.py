@@ -29,7 +29,15 @@ class Measurement:
 MEASUREMENTS = (
     Measurement(
         daily,
-        ("reload", "reload-script", "reset-script", "reset-dslr", "outage", "changes"),
+        (
+            "reload",
+            "reload-script",
+            "reset-script",
+            "reset-dslr",
+            "outage",
+            "changes",
+            "status",
+        ),
     ),
     Measurement(from_nothing, ("from-nothing",)),
     Measurement(load, ("load-psql", "load-pg_restore", "load-floor", "cached", "cached-dslr")),

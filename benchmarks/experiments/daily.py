@@ -71,6 +71,7 @@ def daily(bench: Bench) -> Iterator[list[Contender]]:
             # Behind reset, script and outage the database is as it was loaded.
             Contender.single("outage", lambda: outage(stack), backup.change),
             Contender.single("local changes", lambda: look_for_changes(stack)),
+            Contender.single("vpdb status", lambda: stack.vpdb("status")),
         ]
         if dslr is not None:
             restore = Contender.single(

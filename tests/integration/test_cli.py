@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -149,21 +148,6 @@ class TestStatus:
         imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
         assert "vpdb.database.status" in imported
         assert heavy(imported, "rich", "vpdb.monitor", "vpdb.master_data", "vpdb.doctor") == set()
-
-    def test_it_answers_within_half_a_second(self, stack: Stack) -> None:
-        spent = []
-        for _ in range(3):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "vpdb", "status"],
-                cwd=stack.folder,
-                env=stack.env,
-                stdout=subprocess.DEVNULL,
-            )
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0
-            spent.append(usage.ru_utime + usage.ru_stime)
-        # Processor time: what others do on this machine does not count.
-        assert min(spent) < 0.5, spent
 
 
 class TestBehindALock:
