@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from vpdb.database.plan import find_live
 from vpdb.database.server import Server
 from vpdb.database.stamp import list_databases
 from vpdb.database.status import local_changes
+from vpdb.queries import query
 
 CLEAN: dict[str, tuple[str, ...]] = {
     "nothing": ("SELECT 1",),
@@ -223,6 +225,21 @@ def test_objects_are_named(deed: str, copy: Copy) -> None:
     found = copy.changes()
     assert expected in found.catalog
     assert not found.tables
+
+
+def test_every_catalog_that_objects_are_described_from_is_looked_at(stack: Stack) -> None:
+    stack.load()
+    here = {
+        name
+        for (name,) in stack.ask(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace"
+            " AND relkind = 'r' AND NOT relisshared"
+        )
+    }
+    described = set(re.findall(r"\bpg_\w+", query("catalog"))) & here
+    # Comments come by obj_description() and col_description(), members of extensions by pg_depend.
+    described |= {"pg_description", "pg_depend"}
+    assert described - set(re.findall(r"FROM (pg_\w+)", query("catalog_rows"))) == set()
 
 
 def test_what_is_equal_again_is_adopted(stack: Stack) -> None:

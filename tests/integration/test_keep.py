@@ -219,6 +219,16 @@ def test_the_database_a_dump_was_written_from_is_adopted(stack: Stack) -> None:
     assert changed.changes.describe() == "vpv4.products (1 changed)"
 
 
+def test_objects_altered_before_a_dump_still_count_when_it_is_adopted(stack: Stack) -> None:
+    stack.load()
+    stack.ask("ALTER INDEX vpv4.products_pkey RENAME TO mine")
+    horizon = dump_horizon(stack.server)
+    stack.backup.write_bytes(stack.dump("--data-only", "--schema=vpv4"))
+    content = stack.content()
+    assert adopt_dump(stack.server, stack.settings(), content, oid_of(stack), horizon) == ""
+    assert "objects" in read_status(stack.server, stack.settings(), content).changes.describe()
+
+
 def test_what_is_written_while_a_dump_runs_is_no_change_only_if_the_dump_has_it(
     stack: Stack,
 ) -> None:

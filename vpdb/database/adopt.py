@@ -61,6 +61,8 @@ def adopt_dump(
             commit="",
             loaded_at=now(),
             horizon=horizon,
+            # Objects may have been altered between the load and this horizon.
+            catalog_rows=0,
             # A table without a word in the dump is empty in it.
             rows={name: content.tables.get(name, 0) for name in {*old.rows, *content.tables}},
             origin="dump",

@@ -20,6 +20,7 @@ from vpdb.database.catalog import (
     read_tables,
     without_bulk_mode,
 )
+from vpdb.database.changes import catalog_state
 from vpdb.database.drop import drop
 from vpdb.database.fit import check_fit
 from vpdb.database.log import log
@@ -80,7 +81,9 @@ def _build(
         log(admin, f"build {template} from {content.label} in {build}")
         copy_database(server, admin, schema.name, build)
         try:
-            rows = _fill(server, build, content, schema, progress, indexes_last=indexes_last)
+            rows, catalog_rows = _fill(
+                server, build, content, schema, progress, indexes_last=indexes_last
+            )
             stamp = Stamp(
                 content_id=content.content_id,
                 source=content.source,
@@ -90,6 +93,7 @@ def _build(
                 tool=__version__,
                 horizon=transaction_horizon(admin),
                 catalog=schema.catalog,
+                catalog_rows=catalog_rows,
                 schema_id=content.schema_id,
                 rows=rows,
             )
@@ -197,8 +201,8 @@ def _fill(
     progress: Progress,
     *,
     indexes_last: bool,
-) -> dict[str, int]:
-    """Put the rows into a copy of the schema's database; give the row counts of all tables."""
+) -> tuple[dict[str, int], int]:
+    """Put the rows into a copy of the schema's database; count them by table, and the catalogs'."""
     with server.session(build, purpose="build") as connection:
         tables = read_tables(connection)
         rows: dict[str, int] = {}
@@ -221,7 +225,7 @@ def _fill(
                 _refuse_traces(server, connection, schema)
         others = {name: table for name, table in tables.items() if name not in rows}
         rows.update(count_rows(connection, others))
-        return rows
+        return rows, catalog_state(connection, age=0).rows
 
 
 def _refuse_traces(server: Server, connection: Connection, schema: SchemaDatabase) -> None:

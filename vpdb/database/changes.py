@@ -4,7 +4,8 @@ Every row carries the id of the transaction that wrote it (`xmin`). The stamp ke
 that came after the load, and the number of rows. A table with as many rows as then, none of them
 written since, is unchanged: a deleted row lowers the count, an inserted or updated one is new, and
 neither VACUUM (also FULL) nor CLUSTER changes `xmin`. What was written since may hold the same
-values as before, so such rows are compared with the template's.
+values as before, so such rows are compared with the template's. The same goes for the rows of the
+catalogs: only where one was written since, or is gone, is the catalog's fingerprint taken.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import psycopg2.extensions
 from psycopg2 import sql
 
 from vpdb.database.catalog import (
-    Catalog,
     Table,
     catalog_differences,
     fingerprint,
@@ -31,6 +31,7 @@ from vpdb.database.reference import Reference
 from vpdb.database.server import Server, told_as
 from vpdb.database.stamp import Stamp
 from vpdb.errors import VpdbError
+from vpdb.queries import query
 from vpdb.units import count
 
 Connection = psycopg2.extensions.connection
@@ -128,23 +129,17 @@ def changes_in(
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         stack.enter_context(_waiting_at_most(connection, database, wait_s))
         tables = read_tables(connection)
-        catalog = without_bulk_mode(read_catalog(connection))
         if stamp is None or not stamp.content_id:
-            return _of_unknown(connection, tables, catalog, pristine)
-        states = table_states(connection, tables, stamp.horizon)
+            return _of_unknown(connection, tables, pristine)
+        age = age_of(connection, stamp.horizon)
+        states = table_states(connection, tables, age)
         suspects = suspect_tables(stamp.rows, states)
         found = []
         for name in suspects:
             change = _change_of(connection, name, tables, states, stamp, reference, detail)
             if change is not None:
                 found.append(change)
-        differences: list[str] = []
-        if fingerprint(catalog) != stamp.catalog:
-            differences = ["objects of the schema"]
-            if reference is not None and reference.catalog:
-                # Some other version of this tool may have taken the fingerprint.
-                differences = catalog_differences(reference.catalog, catalog)
-        return Changes(tuple(found), tuple(differences))
+        return Changes(tuple(found), tuple(_catalog_changes(connection, stamp, age, reference)))
 
 
 @contextmanager
@@ -172,32 +167,60 @@ def suspect_tables(then: Mapping[str, int], now: Mapping[str, TableState]) -> li
     ]
 
 
-def table_states(
-    connection: Connection, tables: Mapping[str, Table], horizon: int
-) -> dict[str, TableState]:
-    """Count rows, and those written at or after the horizon, one scan a table."""
-    holders = [table for table in tables.values() if table.kind == "r"]
-    if not holders:
-        return {}
+def age_of(connection: Connection, horizon: int) -> int:
+    """Give the age that an `xmin` at the horizon has in this transaction: younger ones came later.
+
+    Where ids have gone too far to tell, every row counts as younger.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8 - %s, age(%s::xid)",
             (horizon, str(horizon % 2**32)),
         )
         ((passed, age),) = cursor.fetchall()
-        certain = 0 <= passed < _HORIZON_REACH
-        # age() counts back from the next id, which stays the same within a transaction.
-        written = sql.SQL("age(xmin) <= {}").format(sql.Literal(age))
-        if not certain:
-            written = sql.SQL("true").format()
-        counts = sql.SQL(" UNION ALL ").join(
-            sql.SQL("SELECT {}, count(*), count(*) FILTER (WHERE {}) FROM ONLY {}").format(
-                sql.Literal(table.qualified), written, table.identifier
-            )
-            for table in holders
+    # age() counts back from the next id, which stays the same within a transaction.
+    return int(age) if 0 <= passed < _HORIZON_REACH else _HORIZON_REACH - 1
+
+
+def table_states(
+    connection: Connection, tables: Mapping[str, Table], age: int
+) -> dict[str, TableState]:
+    """Count rows, and those whose `xmin` is no older than `age`, one scan a table."""
+    holders = [table for table in tables.values() if table.kind == "r"]
+    if not holders:
+        return {}
+    counts = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {}, count(*), count(*) FILTER (WHERE age(xmin) <= {}) FROM ONLY {}").format(
+            sql.Literal(table.qualified), sql.Literal(age), table.identifier
         )
+        for table in holders
+    )
+    with connection.cursor() as cursor:
         cursor.execute(counts)
         return {name: TableState(rows, new) for name, rows, new in cursor.fetchall()}
+
+
+def catalog_state(connection: Connection, age: int) -> TableState:
+    """Count the rows of all catalogs that describe objects, and those no older than `age`."""
+    with connection.cursor() as cursor:
+        cursor.execute(query("catalog_rows"), {"age": age})
+        ((rows, written),) = cursor.fetchall()
+    return TableState(rows, written)
+
+
+def _catalog_changes(
+    connection: Connection, stamp: Stamp, age: int, reference: Reference | None
+) -> list[str]:
+    """Name the objects that differ from those loaded."""
+    if stamp.catalog_rows and catalog_state(connection, age) == TableState(stamp.catalog_rows, 0):
+        return []
+    catalog = without_bulk_mode(read_catalog(connection))
+    if fingerprint(catalog) == stamp.catalog:
+        return []
+    if reference is not None and reference.catalog:
+        # Some other version of this tool may have taken the fingerprint.
+        return catalog_differences(reference.catalog, catalog)
+    return ["objects of the schema"]
 
 
 def _change_of(
@@ -232,10 +255,9 @@ def _change_of(
     return TableChange(name, *counts) if any(counts) else None
 
 
-def _of_unknown(
-    connection: Connection, tables: Mapping[str, Table], catalog: Catalog, pristine: str
-) -> Changes:
+def _of_unknown(connection: Connection, tables: Mapping[str, Table], pristine: str) -> Changes:
     states = table_states(connection, tables, 0)
+    catalog = without_bulk_mode(read_catalog(connection))
     filled = tuple(
         TableChange(name, added=state.rows, removed=0, changed=0)
         for name, state in states.items()

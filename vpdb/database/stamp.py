@@ -31,7 +31,8 @@ class Stamp:
     `horizon` is the first transaction id that did not take part in the load: a row with that or a
     later one was written afterwards. `rows` counts every table at load time, named as in SQL.
     `catalog` is the fingerprint of tables, columns, functions and the rest, which the files behind
-    `schema_id` give. Without a content id the database was not made by a load.
+    `schema_id` give; `catalog_rows` counts the rows that describe them, 0 where the horizon says
+    nothing of those. Without a content id the database was not made by a load.
     """
 
     content_id: str
@@ -43,6 +44,7 @@ class Stamp:
     state: State = "loaded"
     horizon: int = 0
     catalog: str = ""
+    catalog_rows: int = 0
     schema_id: str = ""
     rows: dict[str, int] = field(default_factory=dict)
     # Why and since when a kept database or a snapshot is there.
