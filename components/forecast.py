@@ -9,6 +9,7 @@ import asyncio
 
 import pulumi
 
+from components import head_start
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.content import Content
@@ -49,7 +50,10 @@ async def _look_and_tell(settings: Settings, content: Content) -> str:
 
 def _look(settings: Settings, content: Content) -> tuple[Status, bulk.BulkMode | None]:
     server = find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
-    return read_status(server, settings, content), bulk.read(server, settings)
+    status, mode = read_status(server, settings, content), bulk.read(server, settings)
+    if status.is_stale:
+        head_start.begin(server, settings, content)
+    return status, mode
 
 
 def refuse_taken_port(settings: Settings) -> None:

@@ -13,7 +13,7 @@ import pytest
 from psycopg2 import sql
 
 from tests.integration import cli_stack
-from tests.support.contents import ask, databases_of
+from tests.support.contents import ask, databases_of, spares_of
 from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
 from vpdb.config import Settings
@@ -61,9 +61,13 @@ class Stack:
         return databases_of(self.server, self.live)
 
     def kinds(self) -> list[str]:
-        """Give what there is beside the live database, by kind: template, kept …"""
+        """Give what there is beside the live database, by kind: template, kept …; spares apart."""
         tails = [name.removeprefix(self.live) for name in self.databases()]
         return sorted(tail.split("_")[1] for tail in tails if tail)
+
+    def spares(self) -> list[str]:
+        """Name what has a spare, by kind: schema, template."""
+        return spares_of(self.server, self.live)
 
     def use_schema(self, text: str) -> None:
         """Exchange the project's schema for another one, without extensions."""
@@ -94,7 +98,7 @@ def new_stacks(server: Server, folder: Path) -> Iterator[Callable[[], Stack]]:
         yield make
     finally:
         for stack in made:
-            for name in stack.databases():
+            for name in databases_of(server, stack.live, spares=True):
                 drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
                 with server.session("postgres") as connection, connection.cursor() as cursor:
                     cursor.execute(drop)

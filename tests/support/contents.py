@@ -8,8 +8,9 @@ from typing import Any
 
 from psycopg2 import sql
 
+from vpdb.database.behind import BEHIND_THREAD
 from vpdb.database.catalog import read_tables
-from vpdb.database.drop import DROP_THREAD
+from vpdb.database.names import source_of_spare
 from vpdb.database.server import Server
 
 
@@ -36,24 +37,36 @@ def rows_of(server: Server, database: str) -> dict[str, list[str]]:
         return result
 
 
-def databases_of(server: Server, live: str) -> list[str]:
+def databases_of(server: Server, live: str, *, spares: bool = False) -> list[str]:
     """Name every database of the server that belongs to a live one, itself included.
 
-    What an ended command drops behind its own back is waited for.
+    Spares are left out unless asked for: they come and go without anything depending on it.
+
+    What an ended command drops, or copies, behind its own back is waited for.
     """
     for thread in threading.enumerate():
-        if thread.name == DROP_THREAD:
+        if thread.name == BEHIND_THREAD:
             thread.join()
-    dropping = (
-        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%'"
+    behind = (
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
+        " AND (query LIKE 'DROP DATABASE%' OR query LIKE 'CREATE DATABASE%')"
     )
-    while ask(server, "postgres", dropping):
+    while ask(server, "postgres", behind):
         time.sleep(0.01)
     return [
         name
         for (name,) in ask(server, "postgres", "SELECT datname FROM pg_database ORDER BY 1")
-        if name == live or name.startswith(f"{live}_")
+        if (name == live or name.startswith(f"{live}_"))
+        and (spares or not name.startswith(f"{live}_spare_"))
     ]
+
+
+def spares_of(server: Server, live: str) -> list[str]:
+    """Name what a live database's server has a spare of, by kind: schema, template."""
+    names = databases_of(server, live, spares=True)
+    oids = dict(ask(server, "postgres", "SELECT oid::int8, datname FROM pg_database"))
+    sources = [oids[source_of_spare(name)] for name in names if name.startswith(f"{live}_spare_")]
+    return sorted(source.removeprefix(f"{live}_").split("_")[0] for source in sources)
 
 
 def ask(server: Server, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from vpdb.database import names
 from vpdb.database.plan import (
     find_live,
+    find_spare,
     find_template,
     is_settled,
     leftovers,
     newest_kept,
     over_limit,
+    spare_sources,
     undecided,
 )
 from vpdb.database.stamp import Database, Stamp
@@ -26,21 +28,31 @@ IDS = [f"{digit}" * 64 for digit in "abcdef"]
 
 
 def database(
-    name: str, stamp: Stamp | None = None, *, dropped: bool = False, size: int = 1
+    name: str,
+    stamp: Stamp | None = None,
+    *,
+    dropped: bool = False,
+    size: int = 1,
+    oid: int = 1,
 ) -> Database:
     kind = names.kind_of(name, LIVE)
     assert kind is not None
-    return Database(1, name, kind, stamp, dropped, size)
+    return Database(oid, name, kind, stamp, dropped, size)
 
 
 def template(content_id: str, loaded_at: str = "", size: int = 1) -> Database:
     stamp = Stamp(content_id, loaded_at=loaded_at)
-    return database(names.template_name(LIVE, content_id), stamp, size=size)
+    name = names.template_name(LIVE, content_id)
+    return database(name, stamp, size=size, oid=IDS.index(content_id) + 100)
+
+
+def spare(of: Database, *, dropped: bool = False) -> Database:
+    return database(names.spare_name(LIVE, of.oid), dropped=dropped, oid=of.oid + 1000)
 
 
 def schema(init_id: str, schema_id: str, made_at: str = "") -> Database:
     stamp = Stamp(init_id, schema_id=schema_id, loaded_at=made_at)
-    return database(names.schema_name(LIVE, init_id), stamp)
+    return database(names.schema_name(LIVE, init_id), stamp, oid=IDS.index(init_id) + 200)
 
 
 def kept(second: int, size: int = 1) -> Database:
@@ -57,6 +69,7 @@ def live(content_id: str = "") -> Database:
         ("velpdevdb", "live"),
         ("velpdevdb_schema_0123456789ab", "schema"),
         ("velpdevdb_template_0123456789ab", "template"),
+        ("velpdevdb_spare_16384", "spare"),
         ("velpdevdb_build_0123456789ab", "build"),
         ("velpdevdb_clone_0123456789ab", "clone"),
         ("velpdevdb_kept_20261122_183000", "kept"),
@@ -64,6 +77,7 @@ def live(content_id: str = "") -> Database:
         ("velpdevdb_template_0123456789a", None),
         ("velpdevdb_template_0123456789abc", None),
         ("velpdevdb_kept_yesterday", None),
+        ("velpdevdb_spare_0123456789ab", None),
         ("velpdevdb2", None),
         ("velpdevdb2_template_0123456789ab", None),
         ("postgres", None),
@@ -79,6 +93,7 @@ def test_every_name_we_give_fits_postgresql_and_is_recognised(live_name: str) ->
     given_names = {
         names.schema_name(live_name, "a" * 64): "schema",
         names.template_name(live_name, "a" * 64): "template",
+        names.spare_name(live_name, 2**32 - 1): "spare",
         names.build_name(live_name): "build",
         names.clone_name(live_name): "clone",
         names.kept_name(live_name, datetime(2026, 11, 22, 1, 2, 3), ()): "kept",
@@ -114,6 +129,51 @@ def test_leftovers_are_builds_clones_half_dropped_and_unstamped_templates() -> N
         database(f"{LIVE}_snapshot_mine", Stamp("x")),
     ]
     assert leftovers(databases) == [databases[i].name for i in (2, 3, 4, 5)]
+
+
+def test_a_spare_without_its_template_is_a_leftover() -> None:
+    stays, gone = template(IDS[0]), template(IDS[1])
+    assert leftovers([stays, spare(stays), spare(gone)]) == [spare(gone).name]
+
+
+def test_a_spare_is_found_by_its_template() -> None:
+    one, other = template(IDS[0]), template(IDS[1])
+    databases = [one, other, spare(one)]
+    assert find_spare(databases, one) == spare(one)
+    assert find_spare(databases, other) is None
+    assert find_spare([spare(one, dropped=True)], one) is None
+
+
+def test_only_what_the_live_content_came_from_has_spares() -> None:
+    old, new, its_schema = (
+        template(IDS[0], "2026-01"),
+        template(IDS[1], "2026-02"),
+        schema(IDS[2], ""),
+    )
+    databases = [live(IDS[0]), old, new, its_schema, spare(old), spare(new), spare(its_schema)]
+    gone = over_limit(databases, templates=3, kept=3, limit_bytes=100)
+    assert gone == [spare(new).name]
+
+
+def test_the_newest_of_a_schemas_databases_is_the_one_that_loads_begin_with() -> None:
+    of = template(IDS[0])
+    schemas = [
+        schema(IDS[0], "", "2026-02"),
+        schema(IDS[1], "", "2026-01"),
+        schema(IDS[2], "another", "2026-03"),
+    ]
+    assert spare_sources([of, *schemas], of) == [of, schemas[0]]
+
+
+def test_beyond_the_size_the_spare_goes_first() -> None:
+    only = template(IDS[0])
+    databases = [live(IDS[0]), only, spare(only), kept(1)]
+    assert over_limit(databases, templates=3, kept=3, limit_bytes=3) == []
+    assert over_limit(databases, templates=3, kept=3, limit_bytes=2) == [spare(only).name]
+    assert over_limit(databases, templates=0, kept=3, limit_bytes=9) == [
+        only.name,
+        spare(only).name,
+    ]
 
 
 def test_a_replaced_database_of_a_killed_run_is_still_to_be_judged() -> None:

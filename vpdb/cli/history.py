@@ -176,7 +176,8 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
     pulumi config set keptDatabases 1 && python -m vpdb prune
     """
     from vpdb.database import history
-    from vpdb.database.plan import leftovers, over_limit
+    from vpdb.database.load import superfluous
+    from vpdb.database.plan import leftovers
     from vpdb.database.server import MAINTENANCE_DATABASE
     from vpdb.database.stamp import list_databases
 
@@ -184,12 +185,7 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
     server = server_of(settings)
     with server.session(MAINTENANCE_DATABASE, purpose="prune") as admin:
         databases = list_databases(admin, settings.database, sizes=True)
-    surplus = over_limit(
-        databases,
-        templates=settings.templates,
-        kept=settings.kept_databases,
-        limit_bytes=settings.cache_limit_gb * 10**9,
-    )
+    surplus = superfluous(databases, settings)
     going = [*leftovers(databases), *surplus]
     if not going:
         typer.echo("nothing to drop")

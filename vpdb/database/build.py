@@ -28,6 +28,7 @@ from vpdb.database.names import build_name, schema_name, template_name
 from vpdb.database.rows import RowLoader
 from vpdb.database.schema import run_schema_files
 from vpdb.database.server import Server, told_as
+from vpdb.database.spare import copy_by_spare
 from vpdb.database.stamp import Stamp, list_databases, now
 from vpdb.database.swap import copy_database, finish
 from vpdb.progress import Progress
@@ -79,7 +80,9 @@ def _build(
     with told_as(f"build {template}", "The live database is as it was; run it again"):
         schema = schema_database(server, admin, live, content, progress)
         log(admin, f"build {template} from {content.label} in {build}")
-        copy_database(server, admin, schema.name, build)
+        databases = list_databases(admin, live)
+        source = next(d for d in databases if d.name == schema.name)
+        copy_by_spare(server, admin, databases, source, build)
         try:
             rows, catalog_rows = _fill(
                 server, build, content, schema, progress, indexes_last=indexes_last

@@ -157,7 +157,7 @@ def prune(server: Server, settings: Settings, progress: Progress = quiet) -> lis
     """Drop leftovers, and what is beyond the settings' numbers and size; name what went."""
     with locked(server, f"prune {settings.database}", progress) as admin:
         clean_up(server, admin, settings, progress)
-        names = superfluous(admin, settings)
+        names = superfluous(list_databases(admin, settings.database, sizes=True), settings)
         with told_as("drop old templates and kept databases"):
             for name in names:
                 drop(admin, name)

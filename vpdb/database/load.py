@@ -16,7 +16,7 @@ from vpdb.database.changes import NO_CHANGES, Changes, changes_in
 from vpdb.database.drop import drop
 from vpdb.database.lock import locked
 from vpdb.database.log import log
-from vpdb.database.names import kept_name
+from vpdb.database.names import clone_name, kept_name
 from vpdb.database.orphans import remove_orphans
 from vpdb.database.plan import (
     find_live,
@@ -27,8 +27,9 @@ from vpdb.database.plan import (
 )
 from vpdb.database.reference import open_reference
 from vpdb.database.server import Server, told_as
+from vpdb.database.spare import copy_by_spare, make_spare, make_spares_behind, missing_spares
 from vpdb.database.stamp import Database, Stamp, comment_on, list_databases, now
-from vpdb.database.swap import Rename, clone, hand_over, swap
+from vpdb.database.swap import Rename, hand_over, swap
 from vpdb.progress import Progress, quiet
 
 if TYPE_CHECKING:
@@ -71,18 +72,51 @@ def load_content(
         if present and stamp and stamp.content_id == content.content_id and not even_if_clean:
             progress("look for local changes", 0, 0)
             if not changes_of(server, databases, present, content=content):
-                doomed += superfluous(admin, settings)
+                doomed += superfluous(list_databases(admin, live, sizes=True), settings)
                 return LoadResult("adopted", stamp)
-        template = find_template(databases, content.content_id)
-        action: Action = "cloned" if template else "built"
-        if template is None:
-            from vpdb.database.build import build_template  # brings all that reads backups
-
-            commit = commit_of(settings)
-            build_template(server, admin, live, content, commit=commit, progress=progress)
-            template = find_template(list_databases(admin, live), content.content_id)
-            assert template is not None
+        template, action = _template(server, admin, settings, content, databases, progress)
         return replace_live(server, admin, settings, template, action, progress, doomed)
+
+
+def prepare_load(server: Server, settings: Settings, content: Content) -> None:
+    """Have ready what load_content() will want, the live database untouched: template and spare.
+
+    Does nothing where the content is live. Raises lock.Busy where another command is at work, else
+    what load_content() raises.
+    """
+    live = settings.database
+    with locked(server, f"load {live}", quiet, wait_s=0) as admin:
+        clean_up(server, admin, settings, quiet)
+        databases = list_databases(admin, live)
+        present = find_live(databases)
+        if present and present.stamp and present.stamp.content_id == content.content_id:
+            return
+        template, _ = _template(server, admin, settings, content, databases, quiet)
+        databases = list_databases(admin, live, sizes=True)
+        template = next(d for d in databases if d.oid == template.oid)
+        if template in missing_spares(databases, template, settings):
+            make_spare(admin, template, live)
+
+
+def _template(
+    server: Server,
+    admin: Connection,
+    settings: Settings,
+    content: Content,
+    databases: list[Database],
+    progress: Progress,
+) -> tuple[Database, Action]:
+    """Find the finished template of a content, or build it; tell what a load from it has done."""
+    found = find_template(databases, content.content_id)
+    if found is not None:
+        return found, "cloned"
+    from vpdb.database.build import build_template  # brings all that reads backups
+
+    live = settings.database
+    name = build_template(
+        server, admin, live, content, commit=commit_of(settings), progress=progress
+    )
+    return next(d for d in list_databases(admin, live) if d.name == name), "built"
 
 
 def replace_live(
@@ -113,8 +147,9 @@ def replace_live(
     )
     with told_as(f"replace {live}", "It is as it was; run it again"):
         progress(f"clone {source.name}", 0, 0)
-        fresh = clone(server, admin, source.name, live)
         databases = list_databases(admin, live)
+        fresh = clone_name(live)
+        copy_by_spare(server, admin, databases, source, fresh)
         present = find_live(databases)
         renames = []
         aside = None
@@ -129,17 +164,21 @@ def replace_live(
         progress(f"swap {live}", 0, 0)
         log(admin, f"swap {live}: content {new.content_id[:12]} in, former one to {aside}")
         swap(server, admin, renames)
-    if aside is None:
-        doomed += superfluous(admin, settings)
+    databases = list_databases(admin, live, sizes=True)
+    for template in (d for d in databases if d.oid == source.oid and d.kind == "template"):
+        make_spares_behind(server, missing_spares(databases, template, settings), live)
+    replaced = next((d for d in databases if d.name == aside), None)
+    if replaced is None:
+        doomed += superfluous(databases, settings)
         return LoadResult(action, new)
     progress("look for local changes in the replaced database", 0, 0)
-    databases = list_databases(admin, live)
-    replaced = next(d for d in databases if d.name == aside)
     changes = settle(server, admin, settings, databases, replaced)
-    replaced_for_good = [] if changes else [replaced.name]
+    if changes:
+        doomed += superfluous(databases, settings)
+        return LoadResult(action, new, replaced.name, changes)
     # The live content's former place comes last: it is the only one that is not waited for.
-    doomed += [*superfluous(admin, settings, besides=replaced_for_good), *replaced_for_good]
-    return LoadResult(action, new, aside if changes else None, changes)
+    doomed += [*superfluous([d for d in databases if d != replaced], settings), replaced.name]
+    return LoadResult(action, new)
 
 
 def clean_up(server: Server, admin: Connection, settings: Settings, progress: Progress) -> None:
@@ -205,11 +244,10 @@ def changes_of(
         )
 
 
-def superfluous(admin: Connection, settings: Settings, *, besides: Sequence[str] = ()) -> list[str]:
-    """Name the databases that the settings have no room for, as if those `besides` were gone."""
-    databases = list_databases(admin, settings.database, sizes=True)
+def superfluous(databases: Sequence[Database], settings: Settings) -> list[str]:
+    """Name those of the databases, listed with their sizes, that the settings have no room for."""
     return over_limit(
-        [database for database in databases if database.name not in besides],
+        databases,
         templates=settings.templates,
         kept=settings.kept_databases,
         limit_bytes=settings.cache_limit_gb * 10**9,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from vpdb.errors import SettingRefused
 
-Kind = Literal["live", "schema", "template", "build", "clone", "kept", "snapshot"]
+Kind = Literal["live", "schema", "template", "spare", "build", "clone", "kept", "snapshot"]
 
 # PostgreSQL cuts longer names without a word (NAMEDATALEN).
 _NAME_BYTES = 63
@@ -18,6 +18,7 @@ _SNAPSHOT = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SUFFIXES: dict[Kind, re.Pattern[str]] = {
     "schema": re.compile(r"_schema_[0-9a-f]{12}"),
     "template": re.compile(r"_template_[0-9a-f]{12}"),
+    "spare": re.compile(r"_spare_\d{1,10}"),
     "build": re.compile(r"_build_[0-9a-f]{12}"),
     "clone": re.compile(r"_clone_[0-9a-f]{12}"),
     "kept": re.compile(r"_kept_\d{8}_\d{6}"),
@@ -31,6 +32,15 @@ def schema_name(live: str, init_id: str) -> str:
 
 def template_name(live: str, content_id: str) -> str:
     return f"{live}_template_{content_id[:12]}"
+
+
+def spare_name(live: str, source_oid: int) -> str:
+    return f"{live}_spare_{source_oid}"
+
+
+def source_of_spare(name: str) -> int:
+    """Give the oid of the database that a spare is a copy of."""
+    return int(name.rpartition("_")[2])
 
 
 def build_name(live: str) -> str:

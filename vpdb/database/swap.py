@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.database.names import clone_name
 from vpdb.database.server import Server
 from vpdb.database.sessions import end_sessions, ending_sessions
 from vpdb.database.stamp import Stamp, comment_on
@@ -29,13 +28,6 @@ class Belongings:
     connection_limit: int
     has_grants: bool
     grants: tuple[tuple[str, str, bool], ...]
-
-
-def clone(server: Server, admin: Connection, template: str, live: str) -> str:
-    """Copy a template into a database of its own; give its name. Nobody uses it yet."""
-    name = clone_name(live)
-    copy_database(server, admin, template, name)
-    return name
 
 
 def copy_database(server: Server, admin: Connection, source: str, name: str) -> None:

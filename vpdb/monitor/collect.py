@@ -37,6 +37,9 @@ _ON_WHAT = re.compile(
 # A look that takes longer is given up: the server is in trouble, and the next look may do better.
 _LOOK_MS, _LOCK_MS = 4000, 200
 
+# A spare has no stamp of its own.
+_SPARE_HOLDS = "a copy of the template, for the next reset"
+
 
 def collect(server: Server, database: str) -> Sample:
     """Look once.
@@ -77,7 +80,13 @@ def collect(server: Server, database: str) -> Sample:
         tables=tuple(_table(row, sizes) for row in tables),
         work=tuple(under_way(row) for row in work),
         databases=tuple(
-            Database(d.name, d.kind, d.size_bytes, stamp_note(d.stamp, taken_at)) for d in databases
+            Database(
+                d.name,
+                d.kind,
+                d.size_bytes,
+                _SPARE_HOLDS if d.kind == "spare" else stamp_note(d.stamp, taken_at),
+            )
+            for d in databases
         ),
         bulk_mode=f"on for {duration(mode.lasted_s(taken_at))}" if mode else "off",
         stamp=stamp_note(live.stamp if live else None, taken_at),

@@ -1,0 +1,36 @@
+"""What `up` will load is built beside the live database while the engine still starts its plugins.
+
+The seed then finds the template, and the spare that it swaps in, as after any earlier load. Nothing
+depends on it: what was not built, or could not be, the seed builds, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import psycopg2
+import pulumi
+
+from vpdb.config import Settings
+from vpdb.content import Content
+from vpdb.database.load import prepare_load
+from vpdb.database.server import Server
+from vpdb.errors import VpdbError
+
+# A larger backup takes longer than the start it gets; its progress belongs to the seed. In bytes.
+LARGEST_BACKUP = 64 * 1024 * 1024
+
+
+def begin(server: Server, settings: Settings, content: Content) -> None:
+    """Begin to build what a load of this content needs, unless this is a preview."""
+    size = content.backup.uncompressed_bytes if content.backup else 0
+    if pulumi.runtime.is_dry_run() or size > LARGEST_BACKUP:
+        return
+    # No daemon: what it has begun it ends, also where the program has nothing left to do.
+    threading.Thread(target=_prepare, args=(server, settings, content), name="head start").start()
+
+
+def _prepare(server: Server, settings: Settings, content: Content) -> None:
+    with suppress(VpdbError, psycopg2.Error):
+        prepare_load(server, settings, content)
