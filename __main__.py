@@ -5,7 +5,7 @@ import pulumi
 from components import outputs
 from components.docker_engine import local_engine
 from components.errors import as_run_errors
-from components.forecast import describe_reload, refuse_taken_port
+from components.forecast import begin_to_find, describe_reload, refuse_taken_port
 from components.image import PostgresImage, PostgresImageArgs
 from components.seed import Seed, SeedArgs
 from components.server import PostgresServer, PostgresServerArgs
@@ -14,15 +14,15 @@ from components.wishes import declare_wishes
 from vpdb.content import choose_content
 from vpdb.image import content_tag
 
-# What planning can refuse (a bad setting, a bad backup, no Docker) is refused here, in one line,
-# before any resource is touched.
+# A bad setting, a bad backup, no Docker: refused here, before any resource is touched.
 with as_run_errors():
     settings = read_settings()
     warn_of_shared_wishes(settings)
+    finding = begin_to_find(settings)
     content = choose_content(PROJECT_DIR, settings)
     engine = local_engine()
     refuse_taken_port(settings)
-looked = describe_reload(settings, content)
+looked = describe_reload(settings, content, finding)
 
 image = PostgresImage(
     "postgres",

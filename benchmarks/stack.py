@@ -19,7 +19,8 @@ from benchmarks.shell import (
     tool_environment,
 )
 from vpdb.config import Settings, load_settings
-from vpdb.database.server import Server, find_server
+from vpdb.database.find import find_server
+from vpdb.database.server import Server
 from vpdb.docker import image_exists
 from vpdb.image import content_tag
 

@@ -6,6 +6,7 @@ Pulumi shows these lines under Diagnostics, in preview as well as in `up`.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pulumi
 
@@ -13,7 +14,8 @@ from components import head_start
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.content import Content
-from vpdb.database.server import PORT, find_server
+from vpdb.database.find import find_server
+from vpdb.database.server import PORT, Server
 from vpdb.database.status import Status, read_status
 from vpdb.doctor.ports import look_at_port
 from vpdb.errors import VpdbError
@@ -22,7 +24,15 @@ from vpdb.errors import VpdbError
 TIMEOUT_S = 1.0
 
 
-def describe_reload(settings: Settings, content: Content) -> pulumi.Output[str]:
+def begin_to_find(settings: Settings) -> Future[Server]:
+    """Look for the stack's server while the backup is read."""
+    pool = ThreadPoolExecutor(1, "find server")
+    return pool.submit(find_server, settings.container, settings.stack, timeout_s=TIMEOUT_S)
+
+
+def describe_reload(
+    settings: Settings, content: Content, finding: Future[Server]
+) -> pulumi.Output[str]:
     """Say what `up` loads and why, and warn of what it puts aside; a silent server says nothing.
 
     Gives the killed release whose bulk mode `up` has to end, "" for none. The server is looked at
@@ -31,29 +41,23 @@ def describe_reload(settings: Settings, content: Content) -> pulumi.Output[str]:
     pulumi.info(f"data: {content.label} ({content.reason})")
     for notice in content.backup.notices if content.backup else ():
         pulumi.info(notice)
-    return pulumi.Output.from_input(_look_and_tell(settings, content))
+    return pulumi.Output.from_input(_look_and_tell(settings, content, finding))
 
 
-async def _look_and_tell(settings: Settings, content: Content) -> str:
+async def _look_and_tell(settings: Settings, content: Content, finding: Future[Server]) -> str:
     try:
-        status, mode = await asyncio.to_thread(_look, settings, content)
+        server = await asyncio.wrap_future(finding)
+        head_start.begin(server, settings, content)
+        status = await asyncio.to_thread(read_status, server, settings, content)
     except VpdbError:
         return ""
-    if warning := describe_bulk_mode(mode, settings):
+    if warning := describe_bulk_mode(status.bulk_mode, settings):
         pulumi.warn(warning)
     for line in warnings(status, settings):
         pulumi.warn(line)
     for line in remarks(status):
         pulumi.info(line)
-    return bulk.interrupted(mode, settings)
-
-
-def _look(settings: Settings, content: Content) -> tuple[Status, bulk.BulkMode | None]:
-    server = find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
-    status, mode = read_status(server, settings, content), bulk.read(server, settings)
-    if status.is_stale:
-        head_start.begin(server, settings, content)
-    return status, mode
+    return bulk.interrupted(status.bulk_mode, settings)
 
 
 def refuse_taken_port(settings: Settings) -> None:

@@ -23,7 +23,7 @@ LARGEST_BACKUP = 64 * 1024 * 1024
 
 
 def begin(server: Server, settings: Settings, content: Content) -> None:
-    """Begin to build what a load of this content needs, unless this is a preview."""
+    """Begin to build what a load of this content needs, unless it is live or this is a preview."""
     size = content.backup.uncompressed_bytes if content.backup else 0
     if pulumi.runtime.is_dry_run() or size > LARGEST_BACKUP:
         return

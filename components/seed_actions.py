@@ -11,9 +11,10 @@ from vpdb import docker
 from vpdb.bulk import end_interrupted
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
+from vpdb.database.find import find_server
 from vpdb.database.load import load_content
 from vpdb.database.password import ensure_password
-from vpdb.database.server import Server, find_server
+from vpdb.database.server import Server
 from vpdb.database.stamp import read_stamp
 from vpdb.errors import BackupRefused, VpdbError
 from vpdb.progress import print_lines

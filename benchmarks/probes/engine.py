@@ -14,8 +14,8 @@ from pathlib import Path
 
 from vpdb.config import load_settings
 from vpdb.content import choose_content
+from vpdb.database.find import find_server
 from vpdb.database.load import load_content
-from vpdb.database.server import find_server
 
 
 def main(folder: Path, stack: str) -> None:

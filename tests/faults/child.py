@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.support.server import settings_for
 from vpdb.content import choose_content
 from vpdb.database import history
+from vpdb.database.find import find_server
 from vpdb.database.load import load_content
-from vpdb.database.server import find_server
 from vpdb.errors import VpdbError
 
 

@@ -15,8 +15,9 @@ from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT, running_server
 from vpdb import docker
+from vpdb.database.find import find_server
 from vpdb.database.orphans import orphaned_directories
-from vpdb.database.server import Server, find_server
+from vpdb.database.server import Server
 
 REAL = CHECKOUT / "backups" / "production_backup_data_only.sql"
 Rows = dict[str, list[str]]

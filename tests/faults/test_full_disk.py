@@ -12,7 +12,7 @@ from tests.integration.conftest import new_stacks
 from tests.support.contents import ask
 from tests.support.server import image_tag, running_server
 from vpdb import docker
-from vpdb.database.server import find_server
+from vpdb.database.find import find_server
 
 DATA = "/var/lib/postgresql/data"
 FILLER = f"{DATA}/filler"

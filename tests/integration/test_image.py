@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb import docker
-from vpdb.database.server import MARK_FILE
+from vpdb.database.sighting import MARK_FILE
 from vpdb.docker import DockerFailed
 
 DATA = "/var/lib/postgresql/data"

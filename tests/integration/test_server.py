@@ -13,8 +13,9 @@ import pytest
 from tests.support.contents import ask
 from tests.support.server import PASSWORD, image_tag, running_server
 from vpdb import docker
+from vpdb.database.find import find_server
 from vpdb.database.password import ensure_password, set_password
-from vpdb.database.server import Server, find_server
+from vpdb.database.server import Server
 from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
 
 

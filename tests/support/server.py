@@ -11,7 +11,8 @@ from pathlib import Path
 
 from vpdb import docker, image
 from vpdb.config import Settings, load_settings
-from vpdb.database.server import Server, find_server
+from vpdb.database.find import find_server
+from vpdb.database.server import Server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PASSWORD = 'a-test\'s "password"'

@@ -28,7 +28,7 @@ SETTINGS = load_settings(CHECKOUT, "dev")
 SECRET = "p'w d;\"x/é"
 COMMANDS = sorted(
     command.name or command.callback.__name__.replace("_", "-")
-    for command in cli.app.registered_commands
+    for command in cli.command_line().registered_commands
     if command.callback
 )
 
@@ -43,6 +43,17 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class TestHelp:
+    @pytest.mark.parametrize(("module", "commands"), cli.MODULES.items(), ids=lambda v: str(v))
+    def test_the_table_of_commands_is_true(self, module: str, commands: tuple[str, ...]) -> None:
+        for command in commands:
+            app = cli.command_line(command)
+            names = [
+                c.name or c.callback.__name__.replace("_", "-")
+                for c in app.registered_commands
+                if c.callback
+            ]
+            assert (*names, *(group.name for group in app.registered_groups)) == commands
+
     def test_the_list_of_commands(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["--help"]) == 0
         text = capsys.readouterr().out

@@ -15,11 +15,12 @@ from vpdb.database.catalog import (
     without_bulk_mode,
 )
 from vpdb.database.changes import Changes, TableChange, TableState, suspect_tables
+from vpdb.database.find import read_mark
 from vpdb.database.fit import check_fit
 from vpdb.database.groups import group_blocks
 from vpdb.database.password import scram_verifier
 from vpdb.database.schema import describe_failure
-from vpdb.database.server import Server, application_name, read_mark
+from vpdb.database.server import Server, application_name
 from vpdb.errors import BackupRefused, GuardRefused
 
 

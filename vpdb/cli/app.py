@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from vpdb import config
-from vpdb.cli import (
-    azure,
-    backups,
-    bulk,
-    common,
-    daily,
-    data,
-    doctor,
-    dumps,
-    history,
-    release,
-    status,
-    watch,
-)
+from vpdb.cli import common
 from vpdb.errors import ServerUnreachable, VpdbError
 
-app = typer.Typer(
-    name="python -m vpdb",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for module in (status, watch, doctor, daily, history, data, bulk, release, dumps, backups, azure):
-    module.register(app)
-for command in (*app.registered_commands, *bulk.bulk.registered_commands):
-    # Typer keeps a docstring's line ends, which are the editor's and not the terminal's.
-    command.help = common.unwrapped(command.callback.__doc__ if command.callback else "")
+# The commands of each module in this package, in the order of the help. Only the module of the
+# command that is run is imported; for help, and for what is no command, all are.
+MODULES = {
+    "status": ("status",),
+    "watch": ("monitor", "analyze"),
+    "doctor": ("doctor",),
+    "daily": ("psql", "logs", "connection"),
+    "history": ("reset", "undo", "snapshot", "restore", "snapshots", "prune"),
+    "data": ("load", "generate"),
+    "bulk": ("bulk",),
+    "release": ("release",),
+    "dumps": ("dump", "verify"),
+    "backups": ("diff", "backups", "textconv"),
+    "azure": ("azure-backup",),
+}
 
 
-@app.callback()
+def command_line(command: str = "") -> typer.Typer:
+    """Build the command line with the module of one command, or with all of them."""
+    app = typer.Typer(
+        name="python -m vpdb",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(every_command)
+    needed = [name for name, commands in MODULES.items() if command in commands] or MODULES
+    for name in needed:
+        import_module(f"vpdb.cli.{name}").register(app)
+    groups = [group.typer_instance for group in app.registered_groups]
+    for one in (app, *filter(None, groups)):
+        for registered in one.registered_commands:
+            # Typer keeps a docstring's line ends, which are the editor's and not the terminal's.
+            text = registered.callback.__doc__ if registered.callback else ""
+            registered.help = common.unwrapped(text)
+    return app
+
+
 def every_command(
     stack: Annotated[
         str | None, typer.Option("--stack", metavar="NAME", help="The stack meant.", hidden=True)
@@ -59,13 +72,14 @@ def every_command(
         os.environ[config.STACK_VARIABLE] = config.checked_stack_name(stack)
 
 
-def main(args: list[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code.
 
     A failure the user can act on is one line on stderr, never a traceback.
     """
+    words = sys.argv[1:] if args is None else [*args]
     try:
-        app(args, prog_name="python -m vpdb")
+        command_line(words[0] if words else "")(words, prog_name="python -m vpdb")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except KeyboardInterrupt:

@@ -193,7 +193,7 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
 
 def _loaded_content(settings: Settings) -> str:
-    from vpdb.database.server import find_server
+    from vpdb.database.find import find_server
     from vpdb.database.stamp import read_stamp
 
     try:

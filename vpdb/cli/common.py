@@ -13,7 +13,6 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,32 +58,36 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
 
     Raises ServerUnreachable, or GuardRefused for a remote engine or a server without the mark.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    from vpdb import docker
-    from vpdb.database.server import find_server
-
-    # Asked while the server is looked for; the local engine is a condition, not a step.
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(docker.active_endpoint)
-        try:
-            return find_server(settings.container, settings.stack, timeout_s=timeout_s)
-        finally:
-            asked.result()
+    with finding_server(settings, timeout_s=timeout_s) as found:
+        return found()
 
 
 @contextmanager
 def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Callable[[], Server]]:
-    """Look for the stack's server while the block does other things; the given call waits for it.
+    """Have Docker look for the stack's server while the block does other things.
 
-    Raises what server_of() raises, at that call.
+    The given call connects to it. Raises what server_of() raises, at that call.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    # Before the thread begins: two that import psycopg2 lock each other out.
-    import_module("vpdb.database.server")
+    from vpdb import docker
+    from vpdb.database.sighting import Sighting, sight
+
+    def look() -> Sighting:
+        docker.active_endpoint()  # the local engine is a condition
+        return sight(settings.container)
+
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(server_of, settings, timeout_s=timeout_s).result
+        looking = pool.submit(look)
+
+        def found() -> Server:
+            from vpdb.database.find import find_server
+
+            return find_server(
+                settings.container, settings.stack, timeout_s=timeout_s, seen=looking.result()
+            )
+
+        yield found
 
 
 def unwrapped(docstring: str | None) -> str:

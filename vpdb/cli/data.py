@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpdb.cli.common import Json, Stack, print_json, server_of, settings_of, working
+from vpdb.cli.common import Json, Stack, finding_server, print_json, settings_of, working
 from vpdb.config import Settings, find_project_dir
 from vpdb.errors import VpdbError
 
@@ -88,8 +87,6 @@ def run_load(
     progress: Progress,
 ) -> LoadResult:
     """Load into the live database; NothingToLoad without files."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from vpdb.master_data.csv_file import find_files
 
     paths = files or list(find_files(settings.project_dir / DATA_DIR))
@@ -98,16 +95,13 @@ def run_load(
             f"failed to load: there are no CSVs in {DATA_DIR}/. Put them there, or name files;"
             " `python -m vpdb generate` makes some to try with"
         )
-    # Before the thread begins: two that import psycopg2 lock each other out.
-    import_module("vpdb.database.server")
-    with ThreadPoolExecutor(1) as pool:
-        # Reading and judging some ten thousand rows takes no longer than finding the server.
-        finding = pool.submit(server_of, settings)
+    # Reading and judging some ten thousand rows takes no longer than finding the server.
+    with finding_server(settings) as found:
         from vpdb.master_data.load import load_readings, reading
 
         with (
             reading(paths, encoding=encoding) as readings,
-            finding.result().session(settings.database, purpose="load CSVs") as connection,
+            found().session(settings.database, purpose="load CSVs") as connection,
         ):
             return load_readings(
                 connection,

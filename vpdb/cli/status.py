@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vpdb.cli.common import Json, Stack, hanging, print_json, server_of, settings_of
+from vpdb.cli.common import Json, Stack, finding_server, hanging, print_json, settings_of
 from vpdb.config import Settings
 from vpdb.errors import BackupRefused, SettingRefused, VpdbError
 
 if TYPE_CHECKING:
-    from vpdb.bulk import BulkMode
     from vpdb.content import Content
     from vpdb.database.stamp import Database, Stamp
     from vpdb.database.status import Status
@@ -45,7 +43,7 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
     """
     settings = settings_of(stack)
     try:
-        found, refusal, mode = look(settings)
+        found, refusal = look(settings)
     except VpdbError as error:
         if as_json and error.exit_code == UNREACHABLE:
             reason = " ".join(str(error).split())
@@ -54,42 +52,34 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
         raise
     if as_json:
         document = {**_where(settings), "reachable": True, **found.to_dict()}
+        mode = found.bulk_mode
         document["bulk_mode_since"] = mode.since.isoformat() if mode else None
         print_json({**document, "refused": str(refusal) if refusal else None})
     else:
-        for line in describe(settings, found, refusal, mode, time.time()):
+        for line in describe(settings, found, refusal, time.time()):
             typer.echo(line)
     if refusal and not found.changes:
         raise typer.Exit(refusal.exit_code)
     raise typer.Exit(found.exit_code)
 
 
-def look(settings: Settings) -> tuple[Status, VpdbError | None, BulkMode | None]:
+def look(settings: Settings) -> tuple[Status, VpdbError | None]:
     """Read the files while Docker is asked for the server, then compare.
 
-    The second value is why the files give nothing to load; None when they do. The third is bulk
-    mode, None when it is off.
+    The second value is why the files give nothing to load; None when they do.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    # Before the thread begins: two that import psycopg2 lock each other out.
-    import_module("vpdb.database.server")
-    with ThreadPoolExecutor(1) as pool:
-        finding = pool.submit(server_of, settings, timeout_s=1.0)
-        from vpdb import bulk
+    with finding_server(settings, timeout_s=1.0) as found:
         from vpdb.database.status import read_status
 
         content, refusal = _content(settings)
-        server = finding.result()
-        noting = pool.submit(bulk.read, server, settings)
-        return read_status(server, settings, content), refusal, noting.result()
+        server = found()
+    return read_status(server, settings, content), refusal
 
 
 def describe(
     settings: Settings,
     found: Status,
     refusal: VpdbError | None,
-    mode: BulkMode | None,
     now: float,
 ) -> list[str]:
     """Word a status; the first line is the verdict. Colours are the terminal's plain ones."""
@@ -116,7 +106,7 @@ def describe(
             lines.append(_line("", change))
     if found.changes:
         lines.append(_line("changed", found.changes.describe(most=8), "yellow"))
-    if mode:
+    if mode := found.bulk_mode:
         from vpdb.bulk import overdue
 
         late = overdue(mode, settings, now)

@@ -86,11 +86,11 @@ def prepare_load(server: Server, settings: Settings, content: Content) -> None:
     """
     live = settings.database
     with locked(server, f"load {live}", quiet, wait_s=0) as admin:
-        clean_up(server, admin, settings, quiet)
-        databases = list_databases(admin, live)
-        present = find_live(databases)
+        present = find_live(list_databases(admin, live))
         if present and present.stamp and present.stamp.content_id == content.content_id:
             return
+        clean_up(server, admin, settings, quiet)
+        databases = list_databases(admin, live)
         template, _ = _template(server, admin, settings, content, databases, quiet)
         databases = list_databases(admin, live, sizes=True)
         template = next(d for d in databases if d.oid == template.oid)

@@ -1,26 +1,19 @@
-"""One stack's PostgreSQL server: found through Docker, proved by its mark, reached over TCP.
-
-The mark is a file in the cluster's data directory (postgres/mark-server.sh writes it): the stack
-that created the cluster, and the password of its administrator role.
-"""
+"""One stack's PostgreSQL server, reached over TCP; find.py finds it."""
 
 from __future__ import annotations
 
 import getpass
-import json
 import os
-import socket
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import psycopg2
 import psycopg2.extensions
 
 from vpdb import docker
-from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
+from vpdb.errors import ServerUnreachable, VpdbError
 
 PORT = 5432
 ADMIN_ROLE = "vpdb"
@@ -50,10 +43,6 @@ SESSION = {
     # A session of ours ends soon after its program was killed, also in the middle of a statement.
     "client_connection_check_interval": "500ms",
 }
-
-# In the data directory, which the image names by this variable.
-MARK_FILE = "vpdb-server.json"
-_DATA_DIRECTORY = "PGDATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,111 +151,6 @@ class Server:
                 time.sleep(0.03)
             else:
                 return
-
-
-def find_server(container: str, stack: str, *, timeout_s: float = 30) -> Server:
-    """Wait until a stack's server answers, and prove by its mark that the stack created it.
-
-    Raises ServerUnreachable when it stays silent for `timeout_s`, GuardRefused when the cluster
-    has no mark or another stack's.
-    """
-    end = time.monotonic() + timeout_s
-    silence = "no answer"
-    while True:
-        found = docker.inspect_container(container)
-        if found is None:
-            raise ServerUnreachable(
-                f"failed to find container {container}: there is none. Run `pulumi up --refresh`"
-            )
-        if found.is_running and PORT in found.ports:
-            server = _server_of(found, stack)
-            if server is not None:
-                try:
-                    server.connect(MAINTENANCE_DATABASE, timeout_s=2).close()
-                except ServerUnreachable as error:
-                    silence = first_line(error.__cause__ or error)
-                else:
-                    return _past_the_proxy(server, found.network_address)
-        elif found.status in ("exited", "dead", "paused"):
-            raise ServerUnreachable(
-                f"failed to reach container {container}: it is {found.state}."
-                f" Run `docker {'unpause' if found.status == 'paused' else 'start'} {container}`"
-            )
-        if time.monotonic() > end:
-            raise ServerUnreachable(
-                f"failed to reach PostgreSQL in container {container}: {silence} for"
-                f" {timeout_s:.0f} s. Look at its log: docker logs {container}"
-            )
-        time.sleep(0.05)
-
-
-def _server_of(found: docker.Container, stack: str) -> Server | None:
-    """Read a container's mark; None while its first start has not written one."""
-    address, port = found.ports[PORT]
-    host = address if address not in ("", "0.0.0.0", "::") else "127.0.0.1"
-    text = _mark_text(found)
-    # While the image's first start writes the mark, the server answers on its socket only.
-    if not text and _takes_connections(host, port):
-        text = _mark_text(found)
-        if not text:
-            raise GuardRefused(
-                f"failed to use the server in container {found.name}: it has no mark, so no stack"
-                " created it. Name another stack, or move that container and its volume away"
-            )
-    if not text:
-        return None
-    mark = read_mark(text, found.name, stack)
-    return Server(
-        container=found.name,
-        stack=stack,
-        host=host,
-        port=port,
-        server_id=mark["server_id"],
-        admin_password=mark["admin_password"],
-    )
-
-
-def _mark_text(found: docker.Container) -> str:
-    folder = found.environment.get(_DATA_DIRECTORY)
-    content = docker.read_file(found.name, f"{folder}/{MARK_FILE}") if folder else None
-    return (content or b"").decode()
-
-
-def _takes_connections(host: str, port: int) -> bool:
-    """Tell whether a PostgreSQL server listens, whoever may log in to it."""
-    try:
-        psycopg2.connect(
-            host=host, port=port, dbname=MAINTENANCE_DATABASE, user=ADMIN_ROLE, connect_timeout=2
-        ).close()
-    except psycopg2.OperationalError as error:
-        # The published port of a container whose server does not listen takes and ends them.
-        return "FATAL" in str(error) or "password" in str(error)
-    return True
-
-
-def _past_the_proxy(server: Server, address: str) -> Server:
-    """Go to the container itself where that works: with an engine on Linux itself, not in a VM."""
-    if not address or not sys.platform.startswith("linux"):
-        return server
-    near = replace(server, host=address, port=PORT)
-    try:
-        socket.create_connection((address, PORT), timeout=0.1).close()
-        # Behind another engine's equal address there is another server; it knows no such password.
-        near.connect(MAINTENANCE_DATABASE, timeout_s=1).close()
-    except (OSError, ServerUnreachable):
-        return server
-    return replace(server, direct=(address, PORT))
-
-
-def read_mark(text: str, container: str, stack: str) -> dict[str, str]:
-    """Judge a mark (JSON); GuardRefused unless it is this stack's."""
-    mark: dict[str, str] = json.loads(text)
-    if mark["stack"] != stack:
-        raise GuardRefused(
-            f"failed to use the server in container {container}: stack {mark['stack']} created"
-            f" it, not {stack}. Run the command with `--stack {mark['stack']}`"
-        )
-    return mark
 
 
 def application_name(purpose: str) -> str:

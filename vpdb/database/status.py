@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vpdb import bulk
 from vpdb.config import Settings
 from vpdb.content import Content
 from vpdb.database.changes import Changes
@@ -20,7 +21,10 @@ IN_STEP, STALE, LOCALLY_CHANGED = 0, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of one stack's data; `live` is None where there is no live database."""
+    """The state of one stack's data; `live` is None where there is no live database.
+
+    `bulk_mode` is None while it is off.
+    """
 
     live: Stamp | None
     exists: bool
@@ -30,6 +34,7 @@ class Status:
     kept: tuple[Database, ...]
     snapshots: tuple[Database, ...]
     size_bytes: int
+    bulk_mode: bulk.BulkMode | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -81,6 +86,7 @@ def read_status(
         told_as("read the status"),
     ):
         databases = list_databases(admin, settings.database, sizes=True)
+        mode = bulk.read_from(admin, settings.database)
     live = find_live(databases)
     changes = Changes()
     if live is not None:
@@ -96,6 +102,7 @@ def read_status(
         kept=_of_kind(databases, "kept"),
         snapshots=_of_kind(databases, "snapshot"),
         size_bytes=live.size_bytes if live else 0,
+        bulk_mode=mode,
     )
 
 

@@ -9,8 +9,8 @@ from toolchain import stack_lock
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.database import history
+from vpdb.database.find import find_server
 from vpdb.database.password import set_password
-from vpdb.database.server import find_server
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding
 
