@@ -169,7 +169,7 @@ def read_file(container: str, path: str) -> bytes | None:
     archive = _archive(container, path)
     if archive is None:
         return None
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         member = next((m for m in tar if m.isfile()), None)
         content = tar.extractfile(member) if member else None
         return content.read() if content else None

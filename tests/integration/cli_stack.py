@@ -25,7 +25,8 @@ from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb.config import Settings, load_settings
 from vpdb.content import choose_content
 from vpdb.database.find import find_server
-from vpdb.database.load import LoadResult, load_content
+from vpdb.database.load import load_content
+from vpdb.database.replace import LoadResult
 from vpdb.database.server import Server
 
 PASSWORD = "velpharma"

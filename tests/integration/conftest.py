@@ -18,7 +18,8 @@ from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
 from vpdb.config import Settings
 from vpdb.content import INIT_DIR, Content, choose_content
-from vpdb.database.load import LoadResult, load_content
+from vpdb.database.load import load_content
+from vpdb.database.replace import LoadResult
 from vpdb.database.server import Server
 
 

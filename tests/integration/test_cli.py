@@ -296,6 +296,20 @@ class TestBackToWhatWas:
         assert stack.vpdb("reset", "--yes").returncode == 0
         assert stack.vpdb("status").returncode == 0
 
+    def test_who_says_yes_is_told_which_kept_database_had_to_go(self, stack: Stack) -> None:
+        stack.configure(keptDatabases=1)
+        stack.psql("DELETE FROM vpv4.adverse_drug_reactions")
+        first = stack.vpdb("reset", "--yes").stdout
+        assert "for good" not in first
+        (kept,) = re.findall(r"velpdevdb_kept_\w+", first)
+        time.sleep(1.1)  # kept databases are named by the second
+        stack.psql("DELETE FROM vpv4.adverse_drug_reactions")
+        asked = stack.vpdb("reset")
+        assert asked.returncode == 1
+        assert f"{kept} is dropped for good" in asked.stderr
+        again = stack.vpdb("reset", "--yes")
+        assert f"dropped {kept} for good, to keep the newest 1" in again.stdout
+
     def test_snapshots(self, stack: Stack) -> None:
         loaded = rows(stack)
         assert stack.vpdb("snapshot", "before").returncode == 0

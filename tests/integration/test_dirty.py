@@ -12,8 +12,8 @@ import pytest
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask
 from vpdb.database.changes import Changes
-from vpdb.database.load import changes_of
 from vpdb.database.plan import find_live
+from vpdb.database.replace import changes_of
 from vpdb.database.server import Server
 from vpdb.database.stamp import list_databases
 from vpdb.database.status import local_changes

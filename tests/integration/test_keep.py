@@ -46,7 +46,7 @@ def test_a_changed_database_is_kept_with_all_that_was_in_it(stack: Stack) -> Non
 def test_a_write_in_the_last_moment_before_the_swap_is_kept(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vpdb.database import load
+    from vpdb.database import replace
     from vpdb.database.swap import swap
 
     stack.load()
@@ -55,7 +55,7 @@ def test_a_write_in_the_last_moment_before_the_swap_is_kept(
         stack.ask(CHANGE)
         swap(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(load, "swap", write_then_swap)
+    monkeypatch.setattr(replace, "swap", write_then_swap)
     result = stack.load(source="empty")
     assert result.kept is not None
     assert ask(stack.server, result.kept, MINE) == [(1,)]

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from vpdb.backup import limits
 from vpdb.backup.model import Checkpoint, Compression, SkippedStatement
+from vpdb.backup.utf8 import CheckBeside
 from vpdb.errors import BackupRefused
 
 PLAIN_DUMP = "Write it with `python -m vpdb dump`, or with `pg_dump --data-only --file=…`"
@@ -72,6 +73,10 @@ class Source(ABC):
     def read(self) -> bytes:
         """The next bytes, at most a few MiB; empty at the end. Raises BackupRefused if damaged."""
 
+    def check_encoding_beside(self) -> CheckBeside | None:
+        """Have another process look whether the file is UTF-8, where that is worth it."""
+        return None
+
     def close(self) -> None:
         self._file.close()
 
@@ -85,6 +90,9 @@ class Source(ABC):
 
 
 class PlainSource(Source):
+    def check_encoding_beside(self) -> CheckBeside | None:
+        return CheckBeside(self._file) if self.size >= limits.CHECKED_BESIDE else None
+
     def read(self) -> bytes:
         data = self._input(limits.CHUNK)
         self.produced += len(data)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
-
 from vpdb.backup import limits
 from vpdb.backup.source import Source, refuse_foreign
+from vpdb.backup.utf8 import Utf8
 from vpdb.errors import BackupRefused
+
+NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=UTF8`")
 
 
 class Window:
@@ -15,10 +16,13 @@ class Window:
     `buffer` holds the text from `base` on, `pos` is the next byte to read in it. What stands
     before `anchor` may be dropped when the window moves: nothing else keeps a position across
     `fill`. Bytes are checked for NUL and UTF-8 as they come in; a fault is raised when reading
-    gets there, so that the first fault in the file is the one reported.
+    gets there, so that the first fault in the file is the one reported. With `is_utf8` somebody
+    else answers for the encoding.
     """
 
-    def __init__(self, source: Source, *, base: int = 0, line: int = 1) -> None:
+    def __init__(
+        self, source: Source, *, base: int = 0, line: int = 1, is_utf8: bool = False
+    ) -> None:
         self.source = source
         self.buffer = b""
         self.base = base
@@ -26,7 +30,7 @@ class Window:
         self.anchor = 0
         self.eof = False
         self._fault: tuple[str, str] | None = None
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
+        self._utf8 = None if is_utf8 else Utf8()
         # The line number is counted up to this position in the buffer.
         self._counted, self._line = 0, line
         self._first = base == 0
@@ -109,26 +113,17 @@ class Window:
                 "The file is damaged or not a plain dump; get it again",
             )
             chunk = chunk[:end]
-        if chunk.isascii() and not self._utf8.getstate()[0]:
+        if self._utf8 is None:
             return chunk
-        piece = 64 * 1024  # the decoded text then stays in the processor's cache
-        for start in range(0, len(chunk), piece):
-            try:
-                self._utf8.decode(chunk[start : start + piece])
-            except UnicodeDecodeError as error:
-                # The decoder put what it had kept of the piece before in front.
-                kept = len(error.object) - len(chunk[start : start + piece])
-                self._fault = self._not_utf8()
-                return chunk[: max(start + error.start - kept, 0)]
-        return chunk
-
-    @staticmethod
-    def _not_utf8() -> tuple[str, str]:
-        return ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=UTF8`")
+        at = self._utf8.fault_in(chunk)
+        if at is None:
+            return chunk
+        self._fault = NOT_UTF8
+        return chunk[:at]
 
     def _finish(self) -> None:
-        if self._fault is None and self._utf8.getstate()[0]:
-            self._fault = self._not_utf8()
+        if self._fault is None and self._utf8 is not None and self._utf8.is_cut:
+            self._fault = NOT_UTF8
 
     def need(self, size: int) -> None:
         """Have `size` bytes from `pos` on, or all that there are."""

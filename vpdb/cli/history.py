@@ -22,7 +22,7 @@ from vpdb.cli.common import (
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
-    from vpdb.database.load import LoadResult
+    from vpdb.database.replace import LoadResult
     from vpdb.database.server import Server
 
 SnapshotName = Annotated[
@@ -59,7 +59,7 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
         result = history.reset(
             server, settings, lambda: choose_content(settings.project_dir, settings), progress
         )
-    _tell(f"reset {settings.database}", result)
+    _tell(f"reset {settings.database}", result, settings)
 
 
 def undo(yes: Yes = False, stack: Stack = None) -> None:
@@ -76,7 +76,7 @@ def undo(yes: Yes = False, stack: Stack = None) -> None:
     _agree("undo", server, settings, yes=yes)
     with working() as progress:
         result = history.undo(server, settings, progress)
-    _tell(f"brought {settings.database} back", result)
+    _tell(f"brought {settings.database} back", result, settings)
 
 
 def snapshot(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
@@ -113,7 +113,7 @@ def restore(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     _agree("restore", server, settings, yes=yes, keeps_changes=True)
     with working() as progress:
         result = history.restore(server, settings, name, progress)
-    _tell(f"restored snapshot {name} into {settings.database}", result)
+    _tell(f"restored snapshot {name} into {settings.database}", result, settings)
 
 
 def snapshots(
@@ -176,8 +176,8 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
     pulumi config set keptDatabases 1 && python -m vpdb prune
     """
     from vpdb.database import history
-    from vpdb.database.load import superfluous
     from vpdb.database.plan import leftovers
+    from vpdb.database.replace import superfluous
     from vpdb.database.server import MAINTENANCE_DATABASE
     from vpdb.database.stamp import list_databases
 
@@ -220,8 +220,9 @@ def _agree(
         if not session.application.startswith("vpdb ")
     ]
     kept = sum(database.kind == "kept" for database in databases)
-    # With room for one more kept database no change is lost, so nobody needs to look for any.
-    if keeps_changes and kept >= settings.kept_databases:
+    # With room for one more kept database no change is lost, so nobody needs to look for any. Who
+    # has said yes learns afterwards which one had to go, unless it is the present changes.
+    if keeps_changes and kept >= settings.kept_databases and not (yes and settings.kept_databases):
         losses += _lost_for_good(server, settings)
     if losses:
         confirm(f"{doing} {settings.database}", losses, yes=yes)
@@ -251,7 +252,9 @@ def _lost_for_good(server: Server, settings: Settings) -> list[str]:
     ]
 
 
-def _tell(done: str, result: LoadResult) -> None:
+def _tell(done: str, result: LoadResult, settings: Settings) -> None:
     typer.echo(f"{done}: content {result.stamp.content_id[:12]} from {result.stamp.label}")
     if result.kept:
         typer.echo(f"kept the former one as {result.kept}; `python -m vpdb undo` brings it back")
+    for name in result.dropped:
+        typer.echo(f"dropped {name} for good, to keep the newest {settings.kept_databases}")

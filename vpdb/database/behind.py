@@ -18,8 +18,11 @@ def leave_behind(steps: Sequence[Callable[[], object]], end: Callable[[], object
     """Do the steps behind the caller's back, then `end`, whatever becomes of them.
 
     The program ends no sooner than the last step has begun. A statement that has reached the server
-    by then is carried out (the session's client_connection_check_interval has to be 0).
+    by then is carried out (a session with the settings UNATTENDED).
     """
+    if not steps:
+        end()
+        return
     last_begins = threading.Event()
 
     def work() -> None:

@@ -110,7 +110,9 @@ def _past_the_proxy(server: Server, address: str) -> Server | None:
         return None
     near = replace(server, host=address, port=PORT)
     try:
-        socket.create_connection((address, PORT), timeout=0.1).close()
+        with socket.socket() as knock:
+            knock.settimeout(0.1)
+            knock.connect((address, PORT))
         # Behind another engine's equal address there is another server; it knows no such password.
         near.connect(MAINTENANCE_DATABASE, timeout_s=1).close()
     except (OSError, ServerUnreachable):

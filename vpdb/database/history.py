@@ -8,17 +8,12 @@ from datetime import datetime
 from vpdb.config import Settings
 from vpdb.content import Content
 from vpdb.database.drop import drop
-from vpdb.database.load import (
-    LoadResult,
-    clean_up,
-    load_content,
-    replace_live,
-    superfluous,
-)
+from vpdb.database.load import load_content
 from vpdb.database.lock import locked
 from vpdb.database.log import log
 from vpdb.database.names import clone_name, kept_name, snapshot_name
 from vpdb.database.plan import find_live, find_template, newest_kept
+from vpdb.database.replace import LoadResult, clean_up, replace_live, superfluous
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
 from vpdb.database.stamp import Database, Stamp, list_databases, now
 from vpdb.database.swap import Rename, copy_database, finish, swap
@@ -85,9 +80,12 @@ def undo(server: Server, settings: Settings, progress: Progress = quiet) -> Load
             )
             renames.insert(0, Rename(live, aside, former))
         progress(f"swap {live}", 0, 0)
-        with told_as(f"bring {back.name} back", "The live database is as it was; run it again"):
+        with (
+            told_as(f"bring {back.name} back", "The live database is as it was; run it again"),
+            server.session(MAINTENANCE_DATABASE, purpose="swap") as helper,
+        ):
             log(admin, f"undo {live}: {back.name} in, former one to {aside}")
-            swap(server, admin, renames)
+            swap(helper, admin, renames)
         return LoadResult("cloned", stamp, aside)
 
 

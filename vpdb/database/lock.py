@@ -14,7 +14,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from vpdb.database.drop import drop_behind
-from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
+from vpdb.database.server import MAINTENANCE_DATABASE, UNATTENDED, Server, told_as
 from vpdb.errors import VpdbError
 from vpdb.progress import Progress
 from vpdb.queries import query
@@ -44,10 +44,7 @@ def locked(
     databases that are in `doomed` when the block ends well are dropped behind the caller's back,
     who does not wait for it; the lock is held until they are gone.
     """
-    # A statement of this session ends by itself, also when its program was killed: a CREATE
-    # DATABASE that is cut in the middle leaves files behind.
-    settings = {"client_connection_check_interval": "0"}
-    connection = server.connect(MAINTENANCE_DATABASE, purpose=purpose, settings=settings)
+    connection = server.connect(MAINTENANCE_DATABASE, purpose=purpose, settings=UNATTENDED)
     try:
         with told_as(purpose, "Run it again"):
             _take(connection, progress, wait_s)

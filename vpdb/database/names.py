@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
@@ -44,11 +44,11 @@ def source_of_spare(name: str) -> int:
 
 
 def build_name(live: str) -> str:
-    return f"{live}_build_{secrets.token_hex(6)}"
+    return f"{live}_build_{os.urandom(6).hex()}"
 
 
 def clone_name(live: str) -> str:
-    return f"{live}_clone_{secrets.token_hex(6)}"
+    return f"{live}_clone_{os.urandom(6).hex()}"
 
 
 def kept_name(live: str, when: datetime, taken: Collection[str]) -> str:

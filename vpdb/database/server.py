@@ -45,6 +45,11 @@ SESSION = {
 }
 
 
+# For statements that end by themselves, also when their program was killed: a CREATE DATABASE that
+# is cut in the middle leaves files behind.
+UNATTENDED = {"client_connection_check_interval": "0"}
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server this stack created; the ways to talk to it.

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import psycopg2
 import psycopg2.extensions
 
-from vpdb.database.server import MAINTENANCE_DATABASE, Server
 from vpdb.queries import query
 from vpdb.units import duration
+
+Connection = psycopg2.extensions.connection
 
 _POLL_S = 0.004
 
@@ -34,16 +35,14 @@ class Session:
         return f"{program} as {self.role}, {self.state}, for {duration(self.seconds)}"
 
 
-def sessions_in(connection: psycopg2.extensions.connection, database: str) -> list[Session]:
+def sessions_in(connection: Connection, database: str) -> list[Session]:
     """Tell whose sessions a swap of this database would end."""
     with connection.cursor() as cursor:
         cursor.execute(query("sessions"), {"database": database})
         return [Session(*row) for row in cursor.fetchall()]
 
 
-def end_sessions(
-    connection: psycopg2.extensions.connection, *databases: str, patience_s: float
-) -> bool:
+def end_sessions(connection: Connection, *databases: str, patience_s: float) -> bool:
     """End every session in these databases; tell whether none was left when this returns.
 
     PostgreSQL's own wait, inside RENAME and CREATE DATABASE, looks again only every 0.1 s.
@@ -60,30 +59,28 @@ def end_sessions(
 
 
 @contextmanager
-def ending_sessions(server: Server, *databases: str) -> Iterator[None]:
-    """While the block runs, a second session ends every session that comes to these databases.
+def ending_sessions(helper: Connection, *databases: str) -> Iterator[None]:
+    """While the block runs, the helper ends every session that comes to these databases.
 
     Inside the block a statement that needs one of them alone (RENAME, CREATE … TEMPLATE) gets it,
     however eagerly clients reconnect.
     """
     done = threading.Event()
-    connection = server.connect(MAINTENANCE_DATABASE, purpose="end sessions")
 
     def keep_ending() -> None:
         # Where this connection breaks, so does the one that waits for the database, and says so.
         with suppress(psycopg2.Error):
             while not done.is_set():
-                with connection.cursor() as cursor:
+                with helper.cursor() as cursor:
                     cursor.execute(query("end_sessions"), {"databases": [*databases]})
                 done.wait(_POLL_S)
 
     thread = threading.Thread(target=keep_ending, daemon=True)
     try:
-        end_sessions(connection, *databases, patience_s=0.05)
+        end_sessions(helper, *databases, patience_s=0.05)
         thread.start()
         yield
     finally:
         done.set()
         if thread.ident is not None:
             thread.join()
-        connection.close()

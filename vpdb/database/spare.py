@@ -19,10 +19,9 @@ from vpdb.config import Settings
 from vpdb.database.behind import leave_behind
 from vpdb.database.names import spare_name
 from vpdb.database.plan import find_spare, spare_sources
-from vpdb.database.server import MAINTENANCE_DATABASE, Server
+from vpdb.database.server import Server
 from vpdb.database.stamp import Database
 from vpdb.database.swap import copy_database
-from vpdb.errors import ServerUnreachable
 
 Connection = psycopg2.extensions.connection
 
@@ -52,28 +51,12 @@ def make_spare(admin: Connection, source: Database, live: str) -> None:
         cursor.execute(statement)
 
 
-def make_spares_behind(server: Server, sources: Sequence[Database], live: str) -> None:
-    """Leave spares to a thread; nothing depends on whether they come."""
-    sessions: list[Connection] = []
+def make_spares_behind(admin: Connection, sources: Sequence[Database], live: str) -> None:
+    """Leave spares to a thread that makes them by this session, then closes it.
 
-    def connect() -> None:
-        # A statement of this session ends by itself, also when this program ended before.
-        unchecked = {"client_connection_check_interval": "0"}
-        with suppress(ServerUnreachable):
-            sessions.append(
-                server.connect(MAINTENANCE_DATABASE, purpose="spare", settings=unchecked)
-            )
-
-    def copy(source: Database) -> None:
-        for session in sessions:
-            make_spare(session, source, live)
-
-    def close() -> None:
-        for session in sessions:
-            session.close()
-
-    if sources:
-        leave_behind([connect, *(partial(copy, source) for source in sources)], close)
+    Nothing depends on whether they come.
+    """
+    leave_behind([partial(make_spare, admin, source, live) for source in sources], admin.close)
 
 
 def copy_by_spare(

@@ -9,8 +9,8 @@ from vpdb import bulk
 from vpdb.config import Settings
 from vpdb.content import Content
 from vpdb.database.changes import Changes
-from vpdb.database.load import changes_of
 from vpdb.database.plan import find_live, is_settled
+from vpdb.database.replace import changes_of
 from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
 from vpdb.database.stamp import Database, Stamp, list_databases
 

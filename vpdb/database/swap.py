@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.database.server import Server
+from vpdb.database.server import MAINTENANCE_DATABASE, Server
 from vpdb.database.sessions import end_sessions, ending_sessions
 from vpdb.database.stamp import Stamp, comment_on
 from vpdb.queries import query
@@ -46,7 +46,10 @@ def copy_database(server: Server, admin: Connection, source: str, name: str) -> 
                 pass
             else:
                 return
-        with ending_sessions(server, source):
+        with (
+            server.session(MAINTENANCE_DATABASE, purpose="end sessions") as helper,
+            ending_sessions(helper, source),
+        ):
             cursor.execute(statement)
 
 
@@ -106,14 +109,14 @@ class Rename:
     stamp: Stamp
 
 
-def swap(server: Server, admin: Connection, renames: Sequence[Rename]) -> None:
-    """Carry out the renames and stamps in one transaction, ending the sessions in the way.
+def swap(helper: Connection, admin: Connection, renames: Sequence[Rename]) -> None:
+    """Carry out the renames and stamps in one transaction; the helper ends sessions in the way.
 
     Clients see all old data or all new data. Where a statement fails, everything is as before;
     the databases never are without a name or shut.
     """
     olds = [rename.old for rename in renames]
-    with ending_sessions(server, *olds), admin.cursor() as cursor:
+    with ending_sessions(helper, *olds), admin.cursor() as cursor:
         cursor.execute("BEGIN")
         try:
             for rename in renames:

@@ -16,9 +16,9 @@ from vpdb import bulk
 from vpdb.config import ENCRYPTED, Settings
 from vpdb.database.changes import TableLocked
 from vpdb.database.find import find_server
-from vpdb.database.load import changes_of
 from vpdb.database.lock import LOCK_KEY
 from vpdb.database.plan import find_live, leftovers, undecided
+from vpdb.database.replace import changes_of
 from vpdb.database.server import MAINTENANCE_DATABASE, Server
 from vpdb.database.stamp import Database, list_databases
 from vpdb.database.status import LOCKED_S
