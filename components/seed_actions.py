@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pulumi.dynamic.config import Config
@@ -34,7 +35,11 @@ def load(config: Config, props: dict[str, Any]) -> None:
     settings = settings_of(config, props)
     content = planned_content(settings, props)
     server = _server(props, START_TIMEOUT_S)
-    done = load_content(server, settings, content, print_lines())
+    with ThreadPoolExecutor(1) as pool:
+        # A new server's role has no password yet, and giving it one takes as long as a swap. Where
+        # it could not be done yet, it is done below.
+        pool.submit(ensure_password, server, props["user"], props["password"])
+        done = load_content(server, settings, content, print_lines())
     if done.action == "adopted":  # another database than before is in no bulk mode
         end_interrupted(server, settings, print_lines())
     ensure_password(server, props["user"], props["password"])

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import sys
 import time
 from dataclasses import replace
 
-import psycopg2
-
 from vpdb import docker
 from vpdb.database.server import (
-    ADMIN_ROLE,
     MAINTENANCE_DATABASE,
     PORT,
     Server,
     first_line,
 )
-from vpdb.database.sighting import Sighting, read_mark_file, sight
+from vpdb.database.sighting import Sighting, read_mark_file
 from vpdb.errors import GuardRefused, ServerUnreachable
+
+# An address of this machine takes a connection at once, or there is nobody; a busy server needs a
+# moment for a word. In seconds.
+_CONNECT_S = 0.1
+_ANSWER_S = 1.0
 
 
 def find_server(
@@ -27,15 +30,13 @@ def find_server(
 ) -> Server:
     """Wait until a stack's server answers, and prove by its mark that the stack created it.
 
-    `seen` is what somebody has just looked at.
-
-    Raises ServerUnreachable when it stays silent for `timeout_s`, GuardRefused when the cluster
-    has no mark or another stack's.
+    `seen` is what somebody has just looked at. Raises ServerUnreachable when it stays silent for
+    `timeout_s`, GuardRefused when the cluster has no mark or another stack's.
     """
     end = time.monotonic() + timeout_s
     silence = "no answer"
     while True:
-        seen = seen or sight(container)
+        seen = seen or _looked(container)
         found = seen.container
         if found is None:
             raise ServerUnreachable(
@@ -68,11 +69,9 @@ def find_server(
 
 
 def _server_of(found: docker.Container, text: str, stack: str) -> Server | None:
-    """Read a container's mark; None while its first start has not written one."""
-    address, port = found.ports[PORT]
-    host = address if address not in ("", "0.0.0.0", "::") else "127.0.0.1"
+    """Judge a container's mark; None while its first start has not written one."""
     # While the image's first start writes the mark, the server answers on its socket only.
-    if not text and _takes_connections(host, port):
+    if not text and _listens(found):
         text = read_mark_file(found)
         if not text:
             raise GuardRefused(
@@ -82,6 +81,7 @@ def _server_of(found: docker.Container, text: str, stack: str) -> Server | None:
     if not text:
         return None
     mark = read_mark(text, found.name, stack)
+    host, port = _published(found)
     return Server(
         container=found.name,
         stack=stack,
@@ -92,30 +92,56 @@ def _server_of(found: docker.Container, text: str, stack: str) -> Server | None:
     )
 
 
-def _takes_connections(host: str, port: int) -> bool:
-    """Tell whether a PostgreSQL server listens, whoever may log in to it."""
+def _looked(container: str) -> Sighting:
+    """Look at a container, at its mark only where the server listens.
+
+    Before, nobody could connect, and reading a file costs the engine as much as a process: many
+    times a second it would slow the first start down that is waited for.
+    """
+    found = docker.inspect_container(container)
+    listens = found is not None and found.is_running and PORT in found.ports and _listens(found)
+    return Sighting(found, read_mark_file(found) if found and listens else "")
+
+
+def _listens(found: docker.Container) -> bool:
+    """Tell whether PostgreSQL answers in a container, whoever may log in to it."""
+    near = [(found.network_address, PORT)] if _is_near(found.network_address) else []
+    return any(_answers(*place) for place in (*near, _published(found)))
+
+
+def _answers(host: str, port: int) -> bool:
+    # The published port of a container whose server does not listen takes and ends connections, so
+    # it is asked for what only PostgreSQL answers: "SSLRequest" (protocol, section 53.7).
     try:
-        psycopg2.connect(
-            host=host, port=port, dbname=MAINTENANCE_DATABASE, user=ADMIN_ROLE, connect_timeout=2
-        ).close()
-    except psycopg2.OperationalError as error:
-        # The published port of a container whose server does not listen takes and ends them.
-        return "FATAL" in str(error) or "password" in str(error)
-    return True
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as knock:
+            knock.settimeout(_CONNECT_S)
+            knock.connect((host, port))
+            knock.settimeout(_ANSWER_S)
+            knock.sendall(struct.pack("!ii", 8, 80877103))
+            return knock.recv(1) in (b"S", b"N")
+    except OSError:
+        return False
+
+
+def _published(found: docker.Container) -> tuple[str, int]:
+    address, port = found.ports[PORT]
+    return address if address not in ("", "0.0.0.0", "::") else "127.0.0.1", port
+
+
+def _is_near(address: str) -> bool:
+    """Tell whether a container's own address may be one of this machine: not with a VM's engine."""
+    return bool(address) and sys.platform.startswith("linux")
 
 
 def _past_the_proxy(server: Server, address: str) -> Server | None:
-    """Go to the container itself where that works: with an engine on Linux itself, not in a VM."""
-    if not address or not sys.platform.startswith("linux"):
+    """Go to the container itself where that works."""
+    if not _is_near(address) or not _answers(address, PORT):
         return None
     near = replace(server, host=address, port=PORT)
     try:
-        with socket.socket() as knock:
-            knock.settimeout(0.1)
-            knock.connect((address, PORT))
         # Behind another engine's equal address there is another server; it knows no such password.
         near.connect(MAINTENANCE_DATABASE, timeout_s=1).close()
-    except (OSError, ServerUnreachable):
+    except ServerUnreachable:
         return None
     return replace(server, direct=(address, PORT))
 
