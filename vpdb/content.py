@@ -23,6 +23,8 @@ USER_SQL = "01-create-user.sql"
 SCHEMA_SQL = ("02-create-schema.sql", "03-create-extensions.sql")
 # Files behind backupUrl, each under its hash.
 DOWNLOADS = Path(".velpharma/downloads")
+# What large backups were found to hold.
+READINGS = Path(".velpharma/readings")
 SEED_SQL = "_05-seed-base.sql.disabled"
 # Raised when the same files begin to give another database.
 FORMAT_VERSION = "1"
@@ -85,10 +87,16 @@ def choose_content(
         reason = "the setting backupUrl names it"
     backup = None
     if path is not None:
-        from vpdb.backup import read_backup  # not for those who only need the names here
+        # Not for those who only need the names here.
+        from vpdb.backup import read_backup, read_known_backup
 
-        backup = read_backup(
-            path, schema=settings.db_schema, progress=progress, seed=source == "seed"
+        schema = settings.db_schema
+        backup = (
+            read_backup(path, schema=schema, progress=progress, seed=True)
+            if source == "seed"
+            else read_known_backup(
+                path, schema=schema, folder=project_dir / READINGS, progress=progress
+            )
         )
     files = tuple(init / name for name in SCHEMA_SQL)
     texts = [read_sql(path) for path in files]

@@ -76,7 +76,8 @@ class Backup:
 
     `data_hash` is over rows, column lists and sequence values; comments, settings, restrict tokens
     and compression leave it unchanged. `file_state` (device, inode, size, modification time in ns)
-    tells whether the file is still the one that was read.
+    tells whether the file is still the one that was read. `file_sha256` is over its bytes, empty
+    where nobody has asked for it.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class Backup:
     notices: tuple[str, ...] = ()
     schema: str = ""
     file_state: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), compare=False)
+    file_sha256: str = field(default="", compare=False)
     checkpoints: tuple[Checkpoint, ...] = field(default=(), compare=False, repr=False)
 
     @property

@@ -1,0 +1,111 @@
+"""Readings of large backups, remembered: the same bytes hold the same rows wherever they stand.
+
+Hashing a file takes a quarter of the time that reading it does. A reading is kept under the SHA-256
+of the file's bytes, and counts only for the schema it was made for and the code that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vpdb.backup import limits
+from vpdb.backup.model import Backup, RowBlock, SequenceValue, SkippedStatement
+from vpdb.backup.reader import read_backup
+from vpdb.backup.source import file_state, open_file
+from vpdb.errors import BackupRefused
+from vpdb.progress import Progress
+
+# How many readings stay; each is some kilobytes.
+MOST = 8
+# What belongs to the file that was read, not to its content.
+_OF_THE_FILE = ("path", "file_state", "checkpoints")
+_CHUNK = 4 * 1024 * 1024
+
+
+def read_known_backup(
+    path: Path, *, schema: str, folder: Path, progress: Progress | None = None
+) -> Backup:
+    """Do what read_backup() does; of a large file whose bytes were read before, only hash them.
+
+    `folder` holds the readings, and is made for the first one.
+    """
+    with open_file(path) as file:
+        state = file_state(file)
+        if state[2] >= limits.CHECKED_BESIDE and any(folder.glob(f"{state[2]}-*.json")):
+            sha256 = _hash(file, state[2], progress)
+            if file_state(file) != state:
+                raise BackupRefused(path, "it changed while it was read", remedy="Try again")
+            known = _recall(folder / _name(state[2], sha256, schema))
+            if known is not None:
+                return replace(known, path=path, file_state=state, file_sha256=sha256)
+    backup = read_backup(path, schema=schema, progress=progress)
+    if backup.file_sha256:
+        # A folder that cannot be written to costs only time.
+        with suppress(OSError):
+            _remember(backup, folder)
+    return backup
+
+
+def _name(size: int, sha256: str, schema: str) -> str:
+    key = hashlib.sha256(f"{sha256} {schema} {_code()}".encode()).hexdigest()
+    return f"{size}-{key[:32]}.json"
+
+
+@cache
+def _code() -> str:
+    """Identify the code that reads: a stricter reader has to see a file itself."""
+    digest = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _hash(file: BinaryIO, size: int, progress: Progress | None) -> str:
+    digest, done = hashlib.sha256(), 0
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        done += len(chunk)
+        if progress:
+            progress("reading", done, size)
+    return digest.hexdigest()
+
+
+def _recall(path: Path) -> Backup | None:
+    """Take up a reading; None where there is none, or none that can be understood."""
+    try:
+        values: dict[str, Any] = json.loads(path.read_bytes())
+        blocks = [
+            RowBlock(**{**block, "columns": block["columns"] and tuple(block["columns"])})
+            for block in values.pop("blocks")
+        ]
+        return Backup(
+            path=path,
+            blocks=tuple(blocks),
+            sequence_values=tuple(SequenceValue(**v) for v in values.pop("sequence_values")),
+            skipped=tuple(SkippedStatement(**v) for v in values.pop("skipped")),
+            notices=tuple(values.pop("notices")),
+            **values,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(backup: Backup, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    values = asdict(replace(backup, checkpoints=()))
+    for name in _OF_THE_FILE:
+        del values[name]
+    target = folder / _name(backup.size_bytes, backup.file_sha256, backup.schema)
+    unfinished = target.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(values), encoding="utf-8")
+    unfinished.replace(target)
+    newest_first = sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in newest_first[MOST:]:
+        old.unlink(missing_ok=True)
