@@ -76,7 +76,7 @@ class Arena:
                 self.server,
                 "postgres",
                 "SELECT datname FROM pg_database WHERE datconnlimit = -2 OR NOT datallowconn"
-                " AND datname <> 'template0'",
+                " AND datname <> 'template0' AND datname NOT LIKE '%%\\_spare\\_%%'",
             )
             == []
         )
