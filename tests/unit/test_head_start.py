@@ -1,0 +1,64 @@
+"""When `up` begins to load before the seed does, and that nothing comes of it that fails."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg2
+import pytest
+
+from components import head_start
+from vpdb.errors import BackupRefused, VpdbError
+
+SMALL = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=9_000_000))
+LARGE = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=head_start.LARGEST_BACKUP + 1))
+WITHOUT_BACKUP = SimpleNamespace(backup=None)
+
+
+def begin(
+    monkeypatch: pytest.MonkeyPatch, content: Any, *, preview: bool = False, fails: Any = None
+) -> list[Any]:
+    prepared: list[Any] = []
+
+    def prepare(_server: object, _settings: object, content: object) -> None:
+        prepared.append(content)
+        if fails is not None:
+            raise fails
+
+    monkeypatch.setattr(head_start, "prepare_load", prepare)
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
+    head_start.begin(SimpleNamespace(), SimpleNamespace(), content)  # type: ignore[arg-type]
+    for thread in threading.enumerate():
+        if thread.name == "head start":
+            thread.join()
+    return prepared
+
+
+@pytest.mark.parametrize("content", [SMALL, WITHOUT_BACKUP], ids=["backup", "none"])
+def test_an_up_begins_early(monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
+    assert begin(monkeypatch, content) == [content]
+
+
+def test_a_preview_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert begin(monkeypatch, SMALL, preview=True) == []
+
+
+def test_a_load_that_takes_long_is_left_to_the_seed_and_its_progress(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert begin(monkeypatch, LARGE) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [VpdbError("no"), BackupRefused(Path("x"), "no"), psycopg2.Error("no")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_fails_is_left_to_the_seed_to_say(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert begin(monkeypatch, SMALL, fails=error) == [SMALL]
+    assert capsys.readouterr().err == ""
