@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from tests.e2e.project import BACKUP, Project
+from tests.e2e.project import BACKUP, Project, docker
 
 SEED = "seed/pulumi-python:dynamic/velpharma:Seed"
 CONTAINER = "server/docker:index/container:Container"
@@ -51,7 +51,9 @@ def test_a_changed_row_shows_in_preview_and_reloads(project: Project) -> None:
         assert project.planned() == {}, "an edit that changes nothing must not reload"
         project.edit_backup("Ibuprofen", "Ibuprofen changed")
         assert project.planned() == {SEED: "replace"} or SEED in project.planned()
+        there = databases(project)
         assert "contentId" in project.preview()
+        assert databases(project) == there, "a preview loads nothing"
         project.up()
         assert project.content_hash() != before
         assert project.planned() == {}
@@ -59,6 +61,16 @@ def test_a_changed_row_shows_in_preview_and_reloads(project: Project) -> None:
         project.run("git", "checkout", "--", BACKUP)
     project.up()
     assert project.content_hash() == before
+
+
+def databases(project: Project) -> list[str]:
+    """Name what lasts of the stack's databases: spares come and go."""
+    names = docker(
+        "exec",
+        project.container,
+        *("psql", "-U", "postgres", "-qAtc", "SELECT datname FROM pg_database ORDER BY 1"),
+    ).split()
+    return [name for name in names if "_spare_" not in name]
 
 
 def test_a_changed_header_and_gzip_reload_nothing(project: Project) -> None:

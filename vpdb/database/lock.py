@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-import psycopg2.errors
 import psycopg2.extensions
 
 from vpdb.database.drop import drop_behind
@@ -59,24 +58,22 @@ def locked(
 
 
 def _take(connection: psycopg2.extensions.connection, progress: Progress, wait_s: float) -> None:
+    # Asked again and again: a session that waits in pg_advisory_lock() does not see that the DROP
+    # DATABASE of the one with the lock waits for it (WaitForProcSignalBarrier), so both would wait.
     start = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,))
-        ((taken,),) = cursor.fetchall()
-        if taken:
-            return
-        # PostgreSQL gives the lock in the moment it is free; that it is not yet, is no news.
-        cursor.execute("SET lock_timeout = '200ms'; SET log_min_messages = fatal")
         while True:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,))
+            ((taken,),) = cursor.fetchall()
+            if taken:
+                return
             cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
             holder = next((name for name, _ in cursor.fetchall()), "a command that is just ending")
-            if time.monotonic() - start >= wait_s:
+            waited = time.monotonic() - start
+            if waited > wait_s:
                 raise Busy(
                     f"failed to take the lock: {holder} has held it for {duration(wait_s)}."
                     " Wait for it to end, or end that process"
                 )
             progress(f"waiting for {holder}", 0, 0)
-            with suppress(psycopg2.errors.LockNotAvailable):
-                cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
-                cursor.execute("RESET lock_timeout; RESET log_min_messages")
-                return
+            time.sleep(min(0.2, 0.02 + waited / 10))
