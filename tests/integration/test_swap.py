@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import psycopg2
 import pytest
 
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
-from vpdb.database.drop import drop
 from vpdb.database.load import load_content
 from vpdb.database.lock import Busy, locked
 from vpdb.database.server import Server
@@ -168,24 +166,6 @@ def test_a_template_in_use_is_cloned_all_the_same(stack: Stack) -> None:
     stack.load(source="empty")
     with stack.server.session(template):
         assert stack.load().action == "cloned"
-
-
-def test_who_waits_does_not_keep_the_holder_from_dropping(stack: Stack) -> None:
-    """PostgreSQL's DROP DATABASE waits until every session has taken note of it."""
-    stack.load()
-    name = f"{stack.live}_build_0123456789ab"
-    ask(stack.server, "postgres", f"CREATE DATABASE {name}")
-    with locked(stack.server, "somebody", quiet) as admin:
-        waiter = threading.Thread(target=stack.load, kwargs={"source": "empty"})
-        waiter.start()
-        time.sleep(1)
-        dropping = threading.Thread(target=drop, args=(admin, name))
-        dropping.start()
-        dropping.join(60)
-        ended = not dropping.is_alive()
-    waiter.join()
-    assert ended
-    assert name not in stack.databases()
 
 
 def test_a_second_command_waits_and_says_for_whom(stack: Stack) -> None:
