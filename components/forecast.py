@@ -27,7 +27,12 @@ TIMEOUT_S = 1.0
 def begin_to_find(settings: Settings) -> Future[Server]:
     """Look for the stack's server while the backup is read."""
     pool = ThreadPoolExecutor(1, "find server")
-    return pool.submit(find_server, settings.container, settings.stack, timeout_s=TIMEOUT_S)
+    return pool.submit(_find, settings)
+
+
+def _find(settings: Settings) -> Server:
+    docker.active_endpoint()  # nothing on another machine is even looked at
+    return find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
 
 
 def describe_reload(
