@@ -96,7 +96,12 @@ class Arena:
 
     def restart_server(self) -> None:
         docker.run("start", self.server.container)
-        find_server(self.server.container, self.server.stack, timeout_s=120)
+        self.find_server_again()
+
+    def find_server_again(self) -> None:
+        """Wait for the server; a container started again may have another address."""
+        server = self.server
+        self.stack.server = find_server(server.container, server.stack, timeout_s=120)
 
 
 @pytest.fixture(scope="module")

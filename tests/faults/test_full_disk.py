@@ -12,7 +12,6 @@ from tests.integration.conftest import new_stacks
 from tests.support.contents import ask
 from tests.support.server import image_tag, running_server
 from vpdb import docker
-from vpdb.database.find import find_server
 
 DATA = "/var/lib/postgresql/data"
 FILLER = f"{DATA}/filler"
@@ -71,8 +70,8 @@ def test_a_disk_fills_up_during_a_load(small_disk: tuple[Arena, str], left_mb: i
         assert output.startswith("refused: failed to "), output
     found = docker.inspect_container(arena.server.container)
     if found is not None and not found.is_running:  # no room even for the write-ahead log
-        arena.restart_server()
-    find_server(arena.server.container, arena.server.stack, timeout_s=120)
+        docker.run("start", arena.server.container)
+    arena.find_server_again()
     # Refused behind the swap, where the old database is dropped, the new content is live already.
     arena.is_one_content((arena.old_rows, arena.new_rows))
     arena.run("load", arena.new, templates=0)

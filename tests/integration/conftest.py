@@ -99,9 +99,9 @@ def new_stacks(server: Server, folder: Path) -> Iterator[Callable[[], Stack]]:
         yield make
     finally:
         for stack in made:
-            for name in databases_of(server, stack.live, spares=True):
+            for name in databases_of(stack.server, stack.live, spares=True):
                 drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-                with server.session("postgres") as connection, connection.cursor() as cursor:
+                with stack.server.session("postgres") as admin, admin.cursor() as cursor:
                     cursor.execute(drop)
 
 

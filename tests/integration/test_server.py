@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import socket
 import subprocess
 import time
 
@@ -71,6 +72,12 @@ def test_a_stopped_or_paused_server_is_told_and_a_killed_one_comes_back() -> Non
 def test_a_container_with_another_address_is_reached_by_its_port(server: Server) -> None:
     moved = dataclasses.replace(server, direct=("127.0.0.1", 1))
     assert ask(moved, "postgres", "SELECT 1") == [(1,)]
+
+
+def test_a_container_whose_former_address_is_silent_is_reached_by_its_port(server: Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # takes connections, says nothing
+        moved = dataclasses.replace(server, direct=listener.getsockname())
+        assert ask(moved, "postgres", "SELECT 1") == [(1,)]
 
 
 def test_a_silent_port_is_told_within_the_deadline(server: Server) -> None:

@@ -44,6 +44,8 @@ SESSION = {
     "client_connection_check_interval": "500ms",
 }
 
+# How long the container's own address may keep silent before the published port is tried.
+_DIRECT_S = 2.0
 
 # For statements that end by themselves, also when their program was killed: a CREATE DATABASE that
 # is cut in the middle leaves files behind.
@@ -80,9 +82,11 @@ class Server:
         `settings` are added to SESSION. Raises ServerUnreachable.
         """
         options = " ".join(f"-c {k}={v}" for k, v in {**SESSION, **(settings or {})}.items())
-        begin = time.monotonic()
+        # A container that was started again may have another address; its port stays. Nobody may
+        # be at the old one, or a stranger, who knows no such password.
+        places = [(*self.direct, min(timeout_s, _DIRECT_S))] if self.direct else []
         failure: psycopg2.OperationalError | None = None
-        for host, port in filter(None, (self.direct, (self.host, self.port))):
+        for host, port, limit_s in (*places, (self.host, self.port, timeout_s)):
             try:
                 connection = psycopg2.connect(
                     host=host,
@@ -90,7 +94,7 @@ class Server:
                     dbname=database,
                     user=ADMIN_ROLE,
                     password=self.admin_password,
-                    connect_timeout=max(1, round(timeout_s)),
+                    connect_timeout=max(1, round(limit_s)),
                     application_name=application_name(purpose),
                     options=options,
                     client_encoding="UTF8",
@@ -99,9 +103,6 @@ class Server:
                 )
             except psycopg2.OperationalError as error:
                 failure = error
-                # A container that was started again may have another address; its port stays.
-                if time.monotonic() - begin > timeout_s / 2:
-                    break
             else:
                 connection.autocommit = autocommit
                 return connection
