@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import outputs
+from components import head_start, outputs
 from components.docker_engine import local_engine
 from components.errors import as_run_errors
 from components.forecast import begin_to_find, describe_reload, refuse_taken_port
@@ -12,7 +12,6 @@ from components.server import PostgresServer, PostgresServerArgs
 from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
 from components.wishes import declare_wishes
 from vpdb.content import choose_content
-from vpdb.image import content_tag
 
 # A bad setting, a bad backup, no Docker: refused here, before any resource is touched.
 with as_run_errors():
@@ -20,17 +19,14 @@ with as_run_errors():
     warn_of_shared_wishes(settings)
     finding = begin_to_find(settings)
     content = choose_content(PROJECT_DIR, settings)
+    head_start.begin(finding, settings, content)
     engine = local_engine()
     refuse_taken_port(settings)
 looked = describe_reload(settings, content, finding)
 
 image = PostgresImage(
     "postgres",
-    PostgresImageArgs(
-        context=PROJECT_DIR / "postgres",
-        tag=content_tag(PROJECT_DIR / "postgres", base_image=settings.base_image),
-        base_image=settings.base_image,
-    ),
+    PostgresImageArgs(context=PROJECT_DIR / "postgres", base_image=settings.base_image),
     pulumi.ResourceOptions(providers=[engine]),
 )
 
@@ -41,6 +37,8 @@ server = PostgresServer(
     ),
     pulumi.ResourceOptions(providers=[engine]),
 )
+
+image.declare_build(after=server.container.id)
 
 seed = Seed(
     "seed",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pulumi_docker as docker
+from typing import TYPE_CHECKING
 
 from vpdb.docker import active_endpoint
+
+if TYPE_CHECKING:
+    import pulumi_docker as docker
 
 
 def local_engine() -> docker.Provider:
@@ -13,4 +16,7 @@ def local_engine() -> docker.Provider:
     The provider itself ignores contexts (colima, Docker Desktop). Raises GuardRefused for a remote
     one: the database would be published on another machine.
     """
+    # Takes 0.2 s, in which the server, if it runs, has already been found: see head_start.
+    import pulumi_docker as docker
+
     return docker.Provider("docker", host=active_endpoint())

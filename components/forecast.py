@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pulumi
 
-from components import head_start
-from vpdb import bulk, docker
+from components.server import CONTAINER_PORT
+from vpdb import docker
 from vpdb.config import Settings
-from vpdb.content import Content
-from vpdb.database.find import find_server
-from vpdb.database.server import PORT, Server
-from vpdb.database.status import Status, read_status
-from vpdb.doctor.ports import look_at_port
-from vpdb.errors import VpdbError
+from vpdb.errors import ServerUnreachable, VpdbError
 
-# A server that does not answer at once is not waited for; in seconds.
-TIMEOUT_S = 1.0
+if TYPE_CHECKING:
+    from vpdb.content import Content
+    from vpdb.database.server import Server
 
 
 def begin_to_find(settings: Settings) -> Future[Server]:
@@ -32,7 +29,12 @@ def begin_to_find(settings: Settings) -> Future[Server]:
 
 def _find(settings: Settings) -> Server:
     docker.active_endpoint()  # nothing on another machine is even looked at
-    return find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
+    if docker.inspect_container(settings.container) is None:
+        raise ServerUnreachable(f"failed to find container {settings.container}: there is none")
+    # It brings what talks to PostgreSQL, which takes as long to import as a plugin to start.
+    from components import survey
+
+    return survey.find(settings)
 
 
 def describe_reload(
@@ -52,17 +54,11 @@ def describe_reload(
 async def _look_and_tell(settings: Settings, content: Content, finding: Future[Server]) -> str:
     try:
         server = await asyncio.wrap_future(finding)
-        head_start.begin(server, settings, content)
-        status = await asyncio.to_thread(read_status, server, settings, content)
     except VpdbError:
         return ""
-    if warning := describe_bulk_mode(status.bulk_mode, settings):
-        pulumi.warn(warning)
-    for line in warnings(status, settings):
-        pulumi.warn(line)
-    for line in remarks(status):
-        pulumi.info(line)
-    return bulk.interrupted(status.bulk_mode, settings)
+    from components import survey
+
+    return await survey.look_and_tell(server, settings, content)
 
 
 def refuse_taken_port(settings: Settings) -> None:
@@ -74,9 +70,11 @@ def refuse_taken_port(settings: Settings) -> None:
     if (
         container
         and container.is_running
-        and container.ports.get(PORT, ("", 0))[1] == settings.port
+        and container.ports.get(CONTAINER_PORT, ("", 0))[1] == settings.port
     ):
         return
+    from vpdb.doctor.ports import look_at_port
+
     port = look_at_port(settings.port, settings.address, settings.container)
     if port.holder and not port.ours:
         from toolchain.stacks import with_port  # for this answer alone
@@ -85,37 +83,3 @@ def refuse_taken_port(settings: Settings) -> None:
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
             f" take the next free one: {with_port(settings.stack, port.next_free)}"
         )
-
-
-def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:
-    """Word what is wrong with bulk mode, if anything: left on by a killed release, or for long."""
-    if name := bulk.interrupted(mode, settings):
-        return f"release {name} was interrupted and left bulk mode on: `pulumi up` switches it off"
-    return bulk.overdue(mode, settings)
-
-
-def warnings(status: Status, settings: Settings) -> list[str]:
-    """Word what a reload would put aside or, with no room for kept databases, lose."""
-    changed = status.changes
-    # The empty database of the image's first start was made by no load, and holds nothing to keep.
-    is_untouched = not changed or (changed.unknown and not changed.tables)
-    if not status.is_stale or is_untouched:
-        return []
-    changes = changed.describe()
-    if not settings.kept_databases:
-        return [
-            f"local changes will be LOST, for keptDatabases is 0: {changes}."
-            " `pulumi config set keptDatabases 3` keeps them"
-        ]
-    return [
-        f"local changes will be kept as {settings.database}_kept_<date>, and"
-        f" `python -m vpdb undo` swaps them back: {changes}"
-    ]
-
-
-def remarks(status: Status) -> list[str]:
-    """Name what only lives on the volume, and so ends with it."""
-    names = [database.name for database in (*status.kept, *status.snapshots)]
-    if not names:
-        return []
-    return [f"kept on the volume, and lost if it is replaced: {', '.join(names)}"]

@@ -7,30 +7,39 @@ depends on it: what was not built, or could not be, the seed builds, and says wh
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-import psycopg2
 import pulumi
 
 from vpdb.config import Settings
-from vpdb.content import Content
-from vpdb.database.load import prepare_load
-from vpdb.database.server import Server
 from vpdb.errors import VpdbError
+
+if TYPE_CHECKING:
+    from vpdb.content import Content
+    from vpdb.database.server import Server
 
 # A larger backup takes longer than the start it gets; its progress belongs to the seed. In bytes.
 LARGEST_BACKUP = 64 * 1024 * 1024
 
 
-def begin(server: Server, settings: Settings, content: Content) -> None:
+def begin(finding: Future[Server], settings: Settings, content: Content) -> None:
     """Begin to build what a load of this content needs, unless it is live or this is a preview."""
     size = content.backup.uncompressed_bytes if content.backup else 0
     if pulumi.runtime.is_dry_run() or size > LARGEST_BACKUP:
         return
     # No daemon: what it has begun it ends, also where the program has nothing left to do.
-    threading.Thread(target=_prepare, args=(server, settings, content), name="head start").start()
+    threading.Thread(target=_prepare, args=(finding, settings, content), name="head start").start()
 
 
-def _prepare(server: Server, settings: Settings, content: Content) -> None:
-    with suppress(VpdbError, psycopg2.Error):
-        prepare_load(server, settings, content)
+def _prepare(finding: Future[Server], settings: Settings, content: Content) -> None:
+    with suppress(VpdbError):
+        server = finding.result()
+        # Whoever found it has imported these.
+        import psycopg2
+
+        from vpdb.database.load import prepare_load
+
+        with suppress(psycopg2.Error):
+            prepare_load(server, settings, content)

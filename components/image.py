@@ -6,12 +6,12 @@ containerd image store (kreuzwerker/terraform-provider-docker#534, pulumi/pulumi
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
-import pulumi_docker as docker
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
 from components.errors import as_provider_errors
@@ -20,7 +20,6 @@ from components.errors import as_provider_errors
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresImageArgs:
     context: Path
-    tag: str
     base_image: str
 
 
@@ -62,9 +61,13 @@ class ImageBuild(Resource, module="velpharma", name="ImageBuild"):
     tag: pulumi.Output[str]
 
     def __init__(
-        self, name: str, args: PostgresImageArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: PostgresImageArgs,
+        tag: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        inputs = {"tag": args.tag, "baseImage": args.base_image, "context": args.context.name}
+        inputs = {"tag": tag, "baseImage": args.base_image, "context": args.context.name}
         super().__init__(ImageBuildProvider(), name, inputs, opts)
 
 
@@ -76,14 +79,41 @@ class PostgresImage(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: PostgresImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        # The provider's process imports this module too, and needs neither.
+        import pulumi_docker as docker
+
+        from vpdb.image import content_tag, exists
+
         super().__init__("velpharma:index:PostgresImage", name, {}, opts)
-        build = ImageBuild(name, args, pulumi.ResourceOptions(parent=self))
+        self._name, self._args = name, args
+        self._tag = content_tag(args.context, base_image=args.base_image)
+        self._build = None if exists(self._tag) else self._declare_build(self._tag)
         image = docker.RemoteImage(
             name,
-            name=args.tag,
+            name=self._tag,
             # No registry has this tag: it is found on the engine, and left there for other stacks.
             keep_locally=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[build]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self._build] if self._build else []
+            ),
         )
         self.image_id = image.image_id
         self.register_outputs({"imageId": self.image_id})
+
+    def declare_build(self, *, after: pulumi.Output[str]) -> None:
+        """Declare the build of an image that is there already, once `after` is known or given up.
+
+        The engine starts one provider after the other, and the one that builds takes as long as it
+        takes to start a server: that comes first, as nothing needs this build.
+        """
+        if self._build is None:
+            self._build = self._declare_build(pulumi.Output.from_input(self._tag_behind(after)))
+
+    async def _tag_behind(self, after: pulumi.Output[str]) -> str:
+        # Awaited rather than applied: the build is to wait for it, not to depend on it.
+        with suppress(Exception):  # whose failure it is says so itself
+            await after.future()
+        return self._tag
+
+    def _declare_build(self, tag: pulumi.Input[str]) -> ImageBuild:
+        return ImageBuild(self._name, self._args, tag, pulumi.ResourceOptions(parent=self))

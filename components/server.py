@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
-import pulumi_docker as docker
 
 from vpdb.config import Settings
 
@@ -27,12 +26,11 @@ class PostgresServerArgs:
 class PostgresServer(pulumi.ComponentResource):
     """A PostgreSQL container on its own volume, published on one address of this machine."""
 
-    volume: docker.Volume
-    container: docker.Container
-
     def __init__(
         self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        import pulumi_docker as docker  # as late as can be: see docker_engine
+
         super().__init__("velpharma:index:PostgresServer", name, {}, opts)
         settings = args.settings
         self.volume = docker.Volume(

@@ -9,6 +9,11 @@ set -eu
 
 note="${PGDATA}.unfinished"
 
+# The entrypoint only hands the password on, not where it comes from (see initdb.sh).
+if [ "${POSTGRES_PASSWORD_FILE:-}" = /proc/sys/kernel/random/uuid ]; then
+  export VELPHARMA_UNKNOWN_PASSWORD=yes
+fi
+
 case "${1:-}" in
   postgres | -*)
     if [ -e "$note" ]; then

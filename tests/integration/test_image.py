@@ -28,12 +28,16 @@ class Plain:
     def __init__(self, name: str, volume: str, port: int) -> None:
         self.name, self.volume, self.port = name, volume, port
 
-    def run(self, *arguments: str, password: str = "secret", command: tuple[str, ...] = ()) -> None:
+    def run(
+        self, *arguments: str, password: str | None = "secret", command: tuple[str, ...] = ()
+    ) -> None:
+        """Start it; without a password, with one that nobody knows, as the Pulumi program does."""
+        given = f"={password}" if password else "_FILE=/proc/sys/kernel/random/uuid"
         docker.run(
             *("run", "--detach", "--name", self.name),
             *("--publish", f"127.0.0.1:{self.port}:5432"),
             *("--volume", f"{self.volume}:{DATA}"),
-            *("--env", f"POSTGRES_PASSWORD={password}", *arguments, image_tag(), *command),
+            *("--env", f"POSTGRES_PASSWORD{given}", *arguments, image_tag(), *command),
         )
 
     def connect(
@@ -66,6 +70,13 @@ class Plain:
                 return cursor.fetchall() if cursor.description else []
         finally:
             connection.close()
+
+    def ask_inside(self, statement: str) -> str:
+        """Ask as the superuser over the container's socket, once it is listening for everybody."""
+        ready = "until pg_isready -q -h 127.0.0.1; do sleep 0.1; done"
+        ask = 'exec psql -X -At -U postgres -d velpdevdb -c "$1"'
+        command = ["sh", "-ec", f"{ready}; {ask}", "sh", statement]
+        return docker.execute(self.name, command, timeout_s=START_DEADLINE_S).decode().strip()
 
     def remove(self) -> None:
         docker.run("rm", "--force", self.name)
@@ -190,13 +201,42 @@ def test_single_settings_can_be_added_behind_the_file(plain: Plain) -> None:
     assert plain.ask("SHOW wal_level") == [("minimal",)]
 
 
+@pytest.mark.parametrize("password", ["secret", None])
 @pytest.mark.parametrize("moment_s", [0.3, 0.8, 1.3, 1.8])
-def test_a_first_start_that_is_killed_begins_again(plain: Plain, moment_s: float) -> None:
-    plain.run()
+def test_a_first_start_that_is_killed_begins_again(
+    plain: Plain, moment_s: float, password: str | None
+) -> None:
+    plain.run(password=password)
     time.sleep(moment_s)
     docker.run("kill", plain.name)
     docker.run("start", plain.name)
-    assert plain.ask("SELECT count(*) FROM products") == [(0,)]
+    assert plain.ask_inside("SELECT count(*) FROM vpv4.products") == "0"
+
+
+def test_a_server_with_an_unknown_password_starts_from_the_cluster_of_the_image(
+    plain: Plain, started: Plain
+) -> None:
+    plain.run(password=None)
+    clusters = (
+        "SELECT datname, datlocprovider, datlocale, encoding, datcollate"
+        " FROM pg_database WHERE datistemplate OR datname = 'postgres' ORDER BY 1"
+    )
+    assert plain.ask_inside(clusters) == started.ask_inside(clusters)
+    log = docker.logs(plain.name, lines=1000)
+    assert "copying the cluster" in log
+    assert "running bootstrap script" not in log
+    for file in ("PG_VERSION", "pg_hba.conf", "pg_ident.conf", "postgresql.conf"):
+        made, own = (docker.read_file(x.name, f"{DATA}/pgdata/{file}") for x in (plain, started))
+        assert made
+        assert made == own, file
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        plain.connect("postgres")
+
+
+def test_other_arguments_than_the_builds_get_an_initdb_of_their_own(plain: Plain) -> None:
+    plain.run("--env", "POSTGRES_INITDB_ARGS=--data-checksums", password=None)
+    assert plain.ask_inside("SHOW data_checksums") == "on"
+    assert "copying the cluster" not in docker.logs(plain.name, lines=1000)
 
 
 def test_a_failing_init_file_fails_each_start_alike(plain: Plain, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from components.server import PostgresServer, PostgresServerArgs
 from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
 from tests.unit.recording import Recording, record
 from vpdb.errors import SettingRefused
+from vpdb.image import content_tag
 
 
 def declare_server(**config: str) -> Recording:
@@ -70,23 +71,57 @@ def test_the_container_holds_no_password_and_a_changed_one_leaves_it_alone() -> 
     assert before == after
 
 
-def test_the_image_is_found_by_its_tag_and_never_deleted_or_pulled() -> None:
-    def program() -> None:
-        PostgresImage(
-            "postgres",
-            PostgresImageArgs(
-                context=PROJECT_DIR / "postgres",
-                tag="velpharma-postgres:0123456789ab",
-                base_image="postgres:17-trixie",
-            ),
-        )
+TAG = content_tag(PROJECT_DIR / "postgres", base_image="postgres:17-trixie")
 
-    recording = record(program)
+
+def declare_image(monkeypatch: pytest.MonkeyPatch, *, is_there: bool) -> Recording:
+    monkeypatch.setattr("vpdb.image.exists", lambda tag: is_there and tag == TAG)
+
+    def program() -> None:
+        image = PostgresImage(
+            "postgres",
+            PostgresImageArgs(context=PROJECT_DIR / "postgres", base_image="postgres:17-trixie"),
+        )
+        image.declare_build(after=image.image_id)
+
+    return record(program)
+
+
+def in_order(recording: Recording, *kinds: str) -> bool:
+    return [kind for kind in recording.registered if kind in kinds] == list(kinds)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_image_is_found_by_its_tag_and_never_deleted_or_pulled(
+    monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    recording = declare_image(monkeypatch, is_there=is_there)
     build, image = recording.registered["ImageBuild"], recording.registered["RemoteImage"]
-    assert build.inputs["tag"] == image.inputs["name"] == "velpharma-postgres:0123456789ab"
+    assert build.inputs["tag"] == image.inputs["name"] == TAG
     assert image.inputs["keepLocally"] is True
     assert "build" not in image.inputs
-    assert [urn.rsplit("::", 1)[-1] for urn in image.request.dependencies] == ["postgres"]
+
+
+def test_an_image_that_is_gone_is_built_before_it_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = declare_image(monkeypatch, is_there=False)
+    assert [*recording.registered].index("ImageBuild") < [*recording.registered].index(
+        "RemoteImage"
+    )
+    image = recording.registered["RemoteImage"].request
+    assert [urn.rsplit("::", 1)[-1] for urn in image.dependencies] == ["postgres"]
+
+
+def test_the_server_does_not_wait_for_the_build_of_an_image_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = declare_image(monkeypatch, is_there=True)
+    assert [*recording.registered].index("RemoteImage") < [*recording.registered].index(
+        "ImageBuild"
+    )
+    assert not recording.registered["RemoteImage"].request.dependencies
+    assert not recording.registered["ImageBuild"].request.dependencies
 
 
 @pytest.mark.parametrize(("old", "new", "replaced"), [("a:1", "a:2", ["tag"]), ("a:1", "a:1", [])])

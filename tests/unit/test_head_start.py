@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import psycopg2
 import pytest
 
 from components import head_start
-from vpdb.errors import BackupRefused, VpdbError
+from vpdb.errors import BackupRefused, ServerUnreachable, VpdbError
 
 SMALL = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=9_000_000))
 LARGE = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=head_start.LARGEST_BACKUP + 1))
@@ -19,7 +20,12 @@ WITHOUT_BACKUP = SimpleNamespace(backup=None)
 
 
 def begin(
-    monkeypatch: pytest.MonkeyPatch, content: Any, *, preview: bool = False, fails: Any = None
+    monkeypatch: pytest.MonkeyPatch,
+    content: Any,
+    *,
+    preview: bool = False,
+    found: bool = True,
+    fails: Any = None,
 ) -> list[Any]:
     prepared: list[Any] = []
 
@@ -28,9 +34,14 @@ def begin(
         if fails is not None:
             raise fails
 
-    monkeypatch.setattr(head_start, "prepare_load", prepare)
+    monkeypatch.setattr("vpdb.database.load.prepare_load", prepare)
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
-    head_start.begin(SimpleNamespace(), SimpleNamespace(), content)  # type: ignore[arg-type]
+    finding: Future[Any] = Future()
+    if found:
+        finding.set_result(SimpleNamespace())
+    else:
+        finding.set_exception(ServerUnreachable("there is none"))
+    head_start.begin(finding, SimpleNamespace(), content)  # type: ignore[arg-type]
     for thread in threading.enumerate():
         if thread.name == "head start":
             thread.join()
@@ -61,4 +72,11 @@ def test_what_fails_is_left_to_the_seed_to_say(
     monkeypatch: pytest.MonkeyPatch, error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert begin(monkeypatch, SMALL, fails=error) == [SMALL]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_server_that_is_not_found_is_waited_for_by_the_seed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert begin(monkeypatch, SMALL, found=False) == []
     assert capsys.readouterr().err == ""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from components import seed_actions
-from components.forecast import describe_bulk_mode, remarks, warnings
 from components.seed import Seed, SeedArgs, SeedProvider
 from components.settings import PROJECT_DIR, read_settings
+from components.survey import describe_bulk_mode, remarks, warnings
 from tests.unit.recording import Recording, record
 from vpdb import bulk
 from vpdb.config import Settings, project_defaults

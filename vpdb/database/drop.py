@@ -7,6 +7,7 @@ takes longer than a swap and a clone together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 import psycopg2
@@ -15,6 +16,8 @@ from psycopg2 import sql
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from vpdb.database.behind import leave_behind
+from vpdb.database.server import MAINTENANCE_DATABASE, UNATTENDED, Server
+from vpdb.errors import ServerUnreachable
 
 Connection = psycopg2.extensions.connection
 
@@ -33,9 +36,15 @@ def drop(admin: Connection, name: str, *, quietly: bool = False) -> None:
             raise
 
 
-def drop_behind(admin: Connection, names: Sequence[str]) -> None:
-    """Leave databases to a thread that drops them by this session, then closes it.
+def drop_behind(server: Server, admin: Connection, names: Sequence[str]) -> None:
+    """Leave databases to threads that drop them, the last by this session, which is then closed.
 
-    What fails, and what a killed program no longer sent, the next run takes away.
+    Each has a session of its own: a program that ends waits for none of them, and they share the
+    writing. What fails, and what a killed program no longer sent, the next run takes away.
     """
-    leave_behind([partial(drop, admin, name, quietly=True) for name in names], admin.close)
+    *others, last = names
+    for name in others:
+        with suppress(ServerUnreachable):
+            session = server.connect(MAINTENANCE_DATABASE, purpose="drop", settings=UNATTENDED)
+            leave_behind([partial(drop, session, name, quietly=True)], session.close)
+    leave_behind([partial(drop, admin, last, quietly=True)], admin.close)

@@ -41,7 +41,7 @@ def locked(
 
     A second command waits, naming the first through `progress`; Busy after `wait_s` seconds. The
     databases that are in `doomed` when the block ends well are dropped behind the caller's back,
-    who does not wait for it; the lock is held until they are gone.
+    who does not wait for it; the lock is held until the last of them is gone.
     """
     connection = server.connect(MAINTENANCE_DATABASE, purpose=purpose, settings=UNATTENDED)
     try:
@@ -52,7 +52,7 @@ def locked(
         connection.close()
         raise
     if doomed:
-        drop_behind(connection, doomed)
+        drop_behind(server, connection, doomed)
     else:
         connection.close()
 
