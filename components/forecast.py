@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from vpdb.content import Content
     from vpdb.database.server import Server
 
+# A server that does not answer at once is not waited for; in seconds.
+TIMEOUT_S = 1.0
+
 
 def begin_to_find(settings: Settings) -> Future[Server]:
     """Look for the stack's server while the backup is read."""
@@ -32,9 +35,9 @@ def _find(settings: Settings) -> Server:
     if docker.inspect_container(settings.container) is None:
         raise ServerUnreachable(f"failed to find container {settings.container}: there is none")
     # It brings what talks to PostgreSQL, which takes as long to import as a plugin to start.
-    from components import survey
+    from vpdb.database.find import find_server
 
-    return survey.find(settings)
+    return find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
 
 
 def describe_reload(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any
 
 from pulumi.dynamic.config import Config
@@ -13,7 +14,7 @@ from vpdb.bulk import end_interrupted
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
 from vpdb.database.find import find_server
-from vpdb.database.load import load_content
+from vpdb.database.load import load_planned
 from vpdb.database.password import ensure_password
 from vpdb.database.server import Server
 from vpdb.database.stamp import read_stamp
@@ -33,13 +34,15 @@ _found: dict[tuple[str, str, int, str], Server] = {}
 def load(config: Config, props: dict[str, Any]) -> None:
     """Make the live database hold the content that was planned, and let the developer in."""
     settings = settings_of(config, props)
-    content = planned_content(settings, props)
+    read = cache(partial(planned_content, settings, props))
+    if _key(props) not in _found:
+        read()  # while a new server starts
     server = _server(props, START_TIMEOUT_S)
     with ThreadPoolExecutor(1) as pool:
         # A new server's role has no password yet, and giving it one takes as long as a swap. Where
         # it could not be done yet, it is done below.
         pool.submit(ensure_password, server, props["user"], props["password"])
-        done = load_content(server, settings, content, print_lines())
+        done = load_planned(server, settings, props["contentId"], read, print_lines())
     if done.action == "adopted":  # another database than before is in no bulk mode
         end_interrupted(server, settings, print_lines())
     ensure_password(server, props["user"], props["password"])
@@ -80,7 +83,7 @@ def settings_of(config: Config, props: dict[str, Any]) -> Settings:
 
 
 def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
-    """Read the source again; refuse one that is no longer what the plan showed."""
+    """Read the source again, to load it; refuse one that is no longer what the plan showed."""
     content = choose_content(PROJECT_DIR, settings)
     if content.content_id != props["contentId"]:
         raise BackupRefused(
@@ -93,7 +96,11 @@ def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
 
 def _server(props: dict[str, Any], timeout_s: float) -> Server:
     """Find the stack's server; what planning found serves the load that follows at once."""
-    key = (props["container"], props["containerId"], props["port"], props["stack"])
+    key = _key(props)
     if key not in _found:
         _found[key] = find_server(props["container"], props["stack"], timeout_s=timeout_s)
     return _found[key]
+
+
+def _key(props: dict[str, Any]) -> tuple[str, str, int, str]:
+    return props["container"], props["containerId"], props["port"], props["stack"]

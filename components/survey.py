@@ -9,18 +9,9 @@ import pulumi
 from vpdb import bulk
 from vpdb.config import Settings
 from vpdb.content import Content
-from vpdb.database.find import find_server
 from vpdb.database.server import Server
 from vpdb.database.status import Status, read_status
 from vpdb.errors import VpdbError
-
-# A server that does not answer at once is not waited for; in seconds.
-TIMEOUT_S = 1.0
-
-
-def find(settings: Settings) -> Server:
-    """Find the stack's server; ServerUnreachable when it is silent."""
-    return find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
 
 
 async def look_and_tell(server: Server, settings: Settings, content: Content) -> str:

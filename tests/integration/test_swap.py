@@ -9,11 +9,12 @@ import pytest
 
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
-from vpdb.database.load import load_content
+from vpdb.content import Content
+from vpdb.database.load import load_content, load_planned
 from vpdb.database.lock import Busy, locked
 from vpdb.database.server import Server
 from vpdb.database.stamp import read_stamp
-from vpdb.errors import VpdbError
+from vpdb.errors import BackupRefused, VpdbError
 from vpdb.progress import quiet
 
 
@@ -47,6 +48,23 @@ def test_going_back_to_a_content_is_a_clone(stack: Stack) -> None:
     assert back.kept is None
     assert stack.ask("SELECT count(*) FROM vpv4.products") == [(3,)]
     assert stack.kinds() == ["schema", "template", "template"]
+
+
+def test_a_planned_content_is_read_only_where_it_has_to_be_built(stack: Stack) -> None:
+    stack.load()
+    planned = stack.content().content_id
+    stack.load(source="empty")
+
+    def changed_since() -> Content:
+        raise BackupRefused(stack.backup, "it changed after this run was planned")
+
+    before = rows_of(stack.server, stack.live)
+    with pytest.raises(BackupRefused, match="it changed"):
+        load_planned(stack.server, stack.settings(), "0" * 64, changed_since)
+    assert rows_of(stack.server, stack.live) == before
+    result = load_planned(stack.server, stack.settings(), planned, changed_since)
+    assert (result.action, result.stamp.content_id) == ("cloned", planned)
+    assert load_planned(stack.server, stack.settings(), planned, changed_since).action == "adopted"
 
 
 def test_the_newest_templates_stay(stack: Stack) -> None:

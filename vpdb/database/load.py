@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import psycopg2.extensions
@@ -42,6 +43,29 @@ def load_content(
     Whatever fails, the live database stays as it was. Raises BackupRefused for rows that do not
     fit the schema, ServerUnreachable, lock.Busy, or VpdbError with the cause in one line.
     """
+    return load_planned(
+        server,
+        settings,
+        content.content_id,
+        lambda: content,
+        progress,
+        even_if_clean=even_if_clean,
+    )
+
+
+def load_planned(
+    server: Server,
+    settings: Settings,
+    content_id: str,
+    read: Callable[[], Content],
+    progress: Progress = quiet,
+    *,
+    even_if_clean: bool = False,
+) -> LoadResult:
+    """Do as load_content() with a content that is only read where no template of it is there.
+
+    Raises what that does, and what `read` does.
+    """
     live = settings.database
     doomed: list[str] = []
     with locked(server, f"load {live}", progress, doomed=doomed) as admin:
@@ -49,12 +73,13 @@ def load_content(
         databases = list_databases(admin, live)
         present = find_live(databases)
         stamp = present.stamp if present else None
-        if present and stamp and stamp.content_id == content.content_id and not even_if_clean:
+        if present and stamp and stamp.content_id == content_id and not even_if_clean:
             progress("look for local changes", 0, 0)
+            content = None if find_template(databases, content_id) else read()
             if not changes_of(server, databases, present, content=content):
                 doomed += superfluous(list_databases(admin, live, sizes=True), settings)
                 return LoadResult("adopted", stamp)
-        template, action = _template(server, admin, settings, content, databases, progress)
+        template, action = _template(server, admin, settings, content_id, read, databases, progress)
         return replace_live(server, admin, settings, template, action, progress, doomed)
 
 
@@ -71,7 +96,9 @@ def prepare_load(server: Server, settings: Settings, content: Content) -> None:
             return
         clean_up(server, admin, settings, quiet)
         databases = list_databases(admin, live)
-        template, _ = _template(server, admin, settings, content, databases, quiet)
+        template, _ = _template(
+            server, admin, settings, content.content_id, lambda: content, databases, quiet
+        )
         databases = list_databases(admin, live, sizes=True)
         template = next(d for d in databases if d.oid == template.oid)
         if template in missing_spares(databases, template, settings):
@@ -82,19 +109,20 @@ def _template(
     server: Server,
     admin: Connection,
     settings: Settings,
-    content: Content,
+    content_id: str,
+    read: Callable[[], Content],
     databases: list[Database],
     progress: Progress,
 ) -> tuple[Database, Action]:
     """Find the finished template of a content, or build it; tell what a load from it has done."""
-    found = find_template(databases, content.content_id)
+    found = find_template(databases, content_id)
     if found is not None:
         return found, "cloned"
     from vpdb.database.build import build_template  # brings all that reads backups
 
     live = settings.database
     name = build_template(
-        server, admin, live, content, commit=commit_of(settings), progress=progress
+        server, admin, live, read(), commit=commit_of(settings), progress=progress
     )
     return next(d for d in list_databases(admin, live) if d.name == name), "built"
 
