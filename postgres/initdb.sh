@@ -20,7 +20,7 @@ done
 if [ -n "${VELPHARMA_UNKNOWN_PASSWORD:-}" ] && [ -r "$cluster/PG_VERSION" ] \
   && [ "$arguments" = "$(cat "$cluster.arguments")" ]; then
   echo "initdb: copying the cluster that the image's build has initialised"
-  cp -a "$cluster/." "$PGDATA/"
+  cp -Rp "$cluster/." "$PGDATA/"
   exec "$own" --sync-only --pgdata="$PGDATA"
 fi
 exec "$own" "$@"
