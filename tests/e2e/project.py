@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,24 @@ class Project:
                 return cursor.fetchall() if cursor.description else []
         finally:
             connection.close()
+
+    def databases(self) -> list[str]:
+        """Name what lasts of the server's databases; spares come and go.
+
+        What ended commands still drop behind their backs is waited for.
+        """
+        psql = ("exec", self.container, "psql", "-U", "postgres", "-qAtc")
+        dropping = (
+            "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%'"
+        )
+        while docker(*psql, f"SELECT EXISTS ({dropping})").strip() != "f":
+            time.sleep(0.05)
+        names = docker(*psql, "SELECT datname FROM pg_database ORDER BY 1").split()
+        return [name for name in names if "_spare_" not in name]
+
+    def kept(self) -> list[str]:
+        """Name the databases that a reload has put aside."""
+        return [name for name in self.databases() if name.startswith("velpdevdb_kept_")]
 
     def counts(self) -> tuple[int, int]:
         """Give the live numbers of products and adverse drug reactions."""
