@@ -14,6 +14,7 @@ import pulumi
 from components.server import CONTAINER_PORT
 from vpdb import docker
 from vpdb.config import Settings
+from vpdb.database.sighting import sight
 from vpdb.errors import ServerUnreachable, VpdbError
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ def begin_to_find(settings: Settings) -> Future[Server]:
 
 def _find(settings: Settings) -> Server:
     docker.active_endpoint()  # nothing on another machine is even looked at
-    if docker.inspect_container(settings.container) is None:
+    seen = sight(settings.container)
+    if seen.container is None:
         raise ServerUnreachable(f"failed to find container {settings.container}: there is none")
     # It brings what talks to PostgreSQL, which takes as long to import as a plugin to start.
     from vpdb.database.find import find_server
 
-    return find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S)
+    return find_server(settings.container, settings.stack, timeout_s=TIMEOUT_S, seen=seen)
 
 
 def describe_reload(

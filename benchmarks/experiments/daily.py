@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench, temporary_stack
 from benchmarks.data import ChangingBackup, backup_of_scale
-from benchmarks.measure import Contender
+from benchmarks.measure import Contender, nothing
 from benchmarks.probes.outage import watched
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.shell import CHECKOUT, free_port, remove, timed
@@ -65,14 +65,14 @@ def daily(bench: Bench) -> Iterator[list[Contender]]:
         stack.up()
         dslr = Dslr.on_copy(stack) if bench.wants("dslr restore") else None
         contenders = [
-            Contender.single("up no-op", stack.up, rest),
-            Contender.single("up changed", stack.up, backup.change),
+            Contender.single("up no-op", stack.up),
+            Contender.single("up changed", stack.up, rested(backup.change)),
             Contender.single(
                 "vpdb reset",
                 lambda: stack.vpdb("reset", "--yes"),
                 lambda: mess_up(stack, stack.settings.database),
             ),
-            Contender.single("script", script.run, rest),
+            Contender.single("script", script.run, rested(nothing)),
             # Behind reset, script and outage the database is as it was loaded.
             Contender.single("outage", lambda: outage(stack), backup.change),
             Contender.single("local changes", lambda: look_for_changes(stack)),
@@ -94,20 +94,20 @@ def from_nothing(bench: Bench) -> Iterator[list[Contender]]:
         stack.up()
         yield bench.keep(
             [
-                Contender.single("up from nothing", stack.up, lambda: destroy(stack)),
-                Contender.single("script", script.run, rest),
+                Contender.single("up from nothing", stack.up, rested(stack.destroy)),
+                Contender.single("script", script.run, rested(nothing)),
             ]
         )
 
 
-def rest() -> None:
-    """Wait until the file system has forgotten what earlier runs deleted."""
-    time.sleep(_REST_S)
+def rested(prepare: Callable[[], None]) -> Callable[[], None]:
+    """Prepare, then wait until the file system has forgotten what was deleted before."""
 
+    def both() -> None:
+        prepare()
+        time.sleep(_REST_S)
 
-def destroy(stack: Stack) -> None:
-    stack.destroy()
-    rest()
+    return both
 
 
 def outage(stack: Stack) -> float:

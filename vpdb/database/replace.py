@@ -84,7 +84,8 @@ def replace_live(
         make_spares_behind(helper, sources, live)
     goes = [] if replaced is None or changes else [replaced.name]
     beyond = superfluous([d for d in databases if d.name not in goes], settings)
-    # The live content's former place comes last: it is the only one that is not waited for.
+    # The former live database comes last: the session with the lock drops it, so that the next
+    # command finds it gone.
     doomed += [*beyond, *goes]
     dropped = tuple(d.name for d in databases if d.kind == "kept" and d.name in beyond)
     return LoadResult(action, new, aside if changes else None, changes, dropped)
