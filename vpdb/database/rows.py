@@ -96,6 +96,8 @@ class RowLoader:
             "session_replication_role": "replica",
             # Nothing here is live before the database is renamed, and that is flushed.
             "synchronous_commit": "off",
+            # The disk writes while rows come in; a commit has little left to wait for.
+            "backend_flush_after": "2MB",
             # The hash joins that prove foreign keys fit into memory.
             "work_mem": "64MB",
             # The sessions already share the cores out among them.
