@@ -18,7 +18,6 @@ def plan() -> list[Job]:
         tables={"big": 900, "small": 10},
         indexes={"big_pkey": "big", "small_pkey": "small"},
         foreign_keys={"big.to_small": {"big", "small"}, "nowhere": set()},
-        to_analyze=["big", "small"],
     )
 
 
@@ -37,6 +36,12 @@ def test_an_index_waits_for_its_rows_and_statistics_for_the_indexes() -> None:
     assert waits["foreign key", "big.to_small"] == {("rows", "big"), ("rows", "small")}
     assert waits["foreign key", "nowhere"] == frozenset()
     assert waits["analyze", "big"] == {("rows", "big"), ("index", "big_pkey")}
+    assert waits["count", "big"] == waits["analyze", "big"]
+
+
+def test_a_look_at_the_catalog_waits_for_all_that_switches_indexes_and_triggers() -> None:
+    waits = {job.key: job.after for job in plan()}
+    assert waits["catalog", ""] == {key for key in waits if key[0] in ("rows", "index")}
 
 
 @given(st.randoms())
@@ -48,7 +53,7 @@ def test_every_job_is_done_once_and_never_before_what_it_waits_for(random: objec
         assert job.after <= set(done)
         waiting.remove(job)
         done.append(job.key)
-    assert len(done) == len(set(done)) == 8
+    assert len(done) == len(set(done)) == 11
 
 
 def test_a_crew_does_all_jobs_on_its_own_threads_and_reports_on_the_callers() -> None:

@@ -25,7 +25,7 @@ from vpdb.database.drop import drop
 from vpdb.database.fit import check_fit
 from vpdb.database.log import log
 from vpdb.database.names import build_name, schema_name, template_name
-from vpdb.database.rows import RowLoader
+from vpdb.database.rows import RowLoader, load_sessions
 from vpdb.database.schema import run_schema_files
 from vpdb.database.server import Server, told_as
 from vpdb.database.spare import copy_by_spare
@@ -206,29 +206,25 @@ def _fill(
     indexes_last: bool,
 ) -> tuple[dict[str, int], int]:
     """Put the rows into a copy of the schema's database; count them by table, and the catalogs'."""
-    with server.session(build, purpose="build") as connection:
-        tables = read_tables(connection)
+    with load_sessions(server, build, *share_out(os.cpu_count() or 2)) as sessions:
+        first = sessions[0]
+        tables = read_tables(first)
         rows: dict[str, int] = {}
         if content.backup is not None:
-            check_fit(content.backup, tables, _sequences(connection))
-            sessions, helpers = share_out(os.cpu_count() or 2)
+            check_fit(content.backup, tables, _sequences(first))
+
+            def look(session: Connection) -> None:
+                if indexes_last:
+                    _refuse_traces(server, session, schema)
+
             loader = RowLoader(
-                server,
-                build,
-                content.backup,
-                tables,
-                sessions,
-                progress,
-                helpers=helpers,
-                indexes_last=indexes_last,
+                sessions, content.backup, tables, progress, look, indexes_last=indexes_last
             )
             loader.run()
             rows = loader.rows
-            if indexes_last:
-                _refuse_traces(server, connection, schema)
         others = {name: table for name, table in tables.items() if name not in rows}
-        rows.update(count_rows(connection, others))
-        return rows, catalog_state(connection, age=0).rows
+        rows.update(count_rows(first, others))
+        return rows, catalog_state(first, age=0).rows
 
 
 def _refuse_traces(server: Server, connection: Connection, schema: SchemaDatabase) -> None:

@@ -6,22 +6,25 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 S = TypeVar("S")
 
-Kind = Literal["rows", "index", "foreign key", "analyze"]
-# Of one table: statistics need the indexes, and can be gathered while foreign keys are proved.
-_RANK: dict[Kind, int] = {"rows": 0, "index": 1, "analyze": 2, "foreign key": 3}
+# In the order of one table's work. Statistics need the indexes, and take longest of what then is
+# left to do; all that stands behind them may go on meanwhile.
+Kind = Literal["rows", "index", "analyze", "foreign key", "count", "catalog"]
+_RANK: dict[Kind, int] = {kind: rank for rank, kind in enumerate(get_args(Kind))}
+_OF_A_WHOLE_TABLE: tuple[Kind, ...] = ("analyze", "count")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work: `subject` is a table's, index's or key's name; it waits for `after`.
+    """One piece of work; it waits for `after`.
 
-    `weight` is the size of the table in bytes of the backup. Of jobs that could begin, rows go
-    first, for all else waits for them; then all that is to do for the heaviest table, so that its
-    statistics do not keep one session busy at the end while the others rest.
+    `subject` is a table's, index's or key's name, if it has one, `weight` the size of the table in
+    bytes of the backup. Of jobs that could begin, rows go first, for all else waits for them; then
+    all that is to do for the heaviest table, so that its statistics do not keep one session busy
+    at the end while the others rest.
     """
 
     kind: Kind
@@ -40,29 +43,29 @@ def plan_jobs(
     tables: Mapping[str, int],
     indexes: Mapping[str, str],
     foreign_keys: Mapping[str, Collection[str]],
-    to_analyze: Collection[str],
 ) -> list[Job]:
-    """Order the work: rows of a table, then its indexes, its statistics, its foreign keys.
+    """Order the work: rows of a table, then its indexes, its statistics, foreign keys and count.
 
     `tables`: name -> bytes; `indexes`: index -> table, those that take longest first;
     `foreign_keys`: key -> the tables of both its ends, whose rows it waits for. ANALYZE and an
     index build of the same table shut each other out in PostgreSQL, so statistics wait for the
-    indexes.
+    indexes; so does the count, which is read from one. A look at the catalog waits for all of
+    them.
     """
     jobs = [Job("rows", name, name, weight) for name, weight in tables.items()]
     jobs += [
         Job("index", index, table, tables[table], frozenset({("rows", table)}))
         for index, table in indexes.items()
     ]
+    whole = frozenset(job.key for job in jobs)
+    for table, weight in tables.items():
+        waits = frozenset(job.key for job in jobs if job.table == table)
+        jobs += [Job(kind, table, table, weight, waits) for kind in _OF_A_WHOLE_TABLE]
     for name, ends in foreign_keys.items():
         rows: set[tuple[Kind, str]] = {("rows", table) for table in ends if table in tables}
         weight = max((tables.get(table, 0) for table in ends), default=0)
         jobs.append(Job("foreign key", name, "", weight, frozenset(rows)))
-    for table in to_analyze:
-        waits: set[tuple[Kind, str]] = {("index", i) for i, t in indexes.items() if t == table}
-        if table in tables:
-            waits.add(("rows", table))
-        jobs.append(Job("analyze", table, table, tables.get(table, 0), frozenset(waits)))
+    jobs.append(Job("catalog", "", "", 0, whole))
     return sorted(jobs, key=lambda job: (job.kind != "rows", -job.weight, _RANK[job.kind]))
 
 

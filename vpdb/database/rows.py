@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -48,21 +50,55 @@ class ForeignKey:
     check_query: str
 
 
+@contextmanager
+def load_sessions(
+    server: Server, database: str, number: int, helpers: int
+) -> Iterator[list[Connection]]:
+    """Open the sessions of a load, all at once, for the time of a block.
+
+    `helpers` are the parallel workers that PostgreSQL may add to each. Raises ServerUnreachable.
+    """
+    settings = {
+        # Event triggers of the schema, and triggers that hiding does not reach, stay silent.
+        "session_replication_role": "replica",
+        # Nothing here is live before the database is renamed, and that is flushed.
+        "synchronous_commit": "off",
+        # The disk writes while rows come in; a commit has little left to wait for.
+        "backend_flush_after": "2MB",
+        # The hash joins that prove foreign keys fit into memory.
+        "work_mem": "64MB",
+        # The sessions already share the cores out among them.
+        "max_parallel_maintenance_workers": str(helpers),
+        "max_parallel_workers_per_gather": str(helpers),
+    }
+    with ThreadPoolExecutor(number) as pool:
+        connecting = [
+            pool.submit(server.connect, database, purpose=f"load {n}", settings=settings)
+            for n in range(1, number + 1)
+        ]
+    sessions = [one.result() for one in connecting if one.exception() is None]
+    try:
+        for one in connecting:
+            one.result()
+        yield sessions
+    finally:
+        for session in sessions:
+            session.close()
+
+
 @dataclass
 class RowLoader:
-    """Fills one private database; without `indexes_last`, indexes grow with the rows.
+    """Fills one private database over load_sessions(); without `indexes_last`, indexes grow too.
 
-    `helpers` are the parallel workers that PostgreSQL may add to each session. `rows` are counted
-    afterwards, by table.
+    `look` is called with a session once all indexes are there. `rows` are counted afterwards, by
+    table.
     """
 
-    server: Server
-    database: str
+    sessions: Sequence[Connection]
     backup: Backup
     tables: Mapping[str, Table]
-    connections: int
     progress: Progress
-    helpers: int = 0
+    look: Callable[[Connection], None]
     indexes_last: bool = True
     rows: dict[str, int] = field(default_factory=dict)
     _bytes: int = 0
@@ -77,34 +113,11 @@ class RowLoader:
         """
         groups = group_blocks(self.backup.blocks, self.tables)
         self._groups = {group.name: group for group in groups}
-        sessions: list[Connection] = []
-        try:
-            for number in range(self.connections):
-                sessions.append(self._connect(f"load {number + 1}"))
-            jobs = self._plan(sessions[0])
-            crew = Crew(sessions, self._work, Connection.cancel)
-            crew.run(jobs, self._tick)
-            self._refresh_views(sessions[0])
-            self._set_sequences(sessions[0])
-        finally:
-            for session in sessions:
-                session.close()
-
-    def _connect(self, purpose: str) -> Connection:
-        settings = {
-            # Event triggers of the schema, and triggers that hiding does not reach, stay silent.
-            "session_replication_role": "replica",
-            # Nothing here is live before the database is renamed, and that is flushed.
-            "synchronous_commit": "off",
-            # The disk writes while rows come in; a commit has little left to wait for.
-            "backend_flush_after": "2MB",
-            # The hash joins that prove foreign keys fit into memory.
-            "work_mem": "64MB",
-            # The sessions already share the cores out among them.
-            "max_parallel_maintenance_workers": str(self.helpers),
-            "max_parallel_workers_per_gather": str(self.helpers),
-        }
-        return self.server.connect(self.database, purpose=purpose, settings=settings)
+        first = self.sessions[0]
+        crew = Crew(self.sessions, self._work, Connection.cancel)
+        crew.run(self._plan(first), self._tick)
+        self._refresh_views(first)
+        self._set_sequences(first)
 
     def _plan(self, session: Connection) -> list[Job]:
         group_of = {
@@ -136,7 +149,6 @@ class RowLoader:
                 }
                 for name, key in self._keys.items()
             },
-            to_analyze=list(self._groups),
         )
 
     def _tick(self) -> None:
@@ -153,10 +165,14 @@ class RowLoader:
             self._fill(session, self._groups[job.subject])
         elif job.kind == "index":
             self._build_index(session, job)
+        elif job.kind == "analyze":
+            self._analyze(session, self._groups[job.subject])
         elif job.kind == "foreign key":
             self._prove(session, self._keys[job.subject])
+        elif job.kind == "count":
+            self._count(session, self._groups[job.subject])
         else:
-            self._finish(session, self._groups[job.subject])
+            self.look(session)
 
     def _fill(self, session: Connection, group: RowGroup) -> None:
         """Put one group's rows in, in one transaction."""
@@ -207,11 +223,13 @@ class RowLoader:
             block = self._groups[job.table].blocks[0]
             raise self._refusal(error, block) from None
 
-    def _finish(self, session: Connection, group: RowGroup) -> None:
-        """Gather statistics, and compare the number of rows with the backup's."""
+    def _analyze(self, session: Connection, group: RowGroup) -> None:
         with session.cursor() as cursor:
             for table in group.members:
                 cursor.execute(sql.SQL("ANALYZE {}").format(table.identifier))
+
+    def _count(self, session: Connection, group: RowGroup) -> None:
+        """Compare the number of rows with the backup's."""
         counts = count_rows(session, {table.qualified: table for table in group.members})
         self.rows.update(counts)
         arrived, expected = sum(counts.values()), sum(block.rows for block in group.blocks)
