@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.shell import CHECKOUT
-from vpdb.backup import read_backup
+from vpdb.backup.reader import read_backup
 from vpdb.master_data import generated_files
 from vpdb.master_data.tables import TABLES
 

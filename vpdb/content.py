@@ -13,7 +13,7 @@ from vpdb.errors import BackupRefused, SettingRefused
 from vpdb.progress import Progress, quiet
 
 if TYPE_CHECKING:
-    from vpdb.backup import Backup
+    from vpdb.backup.model import Backup
 
 Source = Literal["backup", "seed", "empty"]
 
@@ -23,7 +23,7 @@ USER_SQL = "01-create-user.sql"
 SCHEMA_SQL = ("02-create-schema.sql", "03-create-extensions.sql")
 # Files behind backupUrl, each under its hash.
 DOWNLOADS = Path(".velpharma/downloads")
-# What large backups were found to hold.
+# What backups were found to hold.
 READINGS = Path(".velpharma/readings")
 SEED_SQL = "_05-seed-base.sql.disabled"
 # Raised when the same files begin to give another database.
@@ -85,19 +85,7 @@ def choose_content(
     )
     if named is not settings.backup and source == "backup":
         reason = "the setting backupUrl names it"
-    backup = None
-    if path is not None:
-        # Not for those who only need the names here.
-        from vpdb.backup import read_backup, read_known_backup
-
-        schema = settings.db_schema
-        backup = (
-            read_backup(path, schema=schema, progress=progress, seed=True)
-            if source == "seed"
-            else read_known_backup(
-                path, schema=schema, folder=project_dir / READINGS, progress=progress
-            )
-        )
+    backup = _read(path, source, project_dir, settings, progress) if path else None
     files = tuple(init / name for name in SCHEMA_SQL)
     texts = [read_sql(path) for path in files]
     names = {"db_schema": settings.db_schema, "user": settings.user}
@@ -116,6 +104,20 @@ def choose_content(
         user=settings.user,
         backup=backup,
     )
+
+
+def _read(
+    path: Path, source: Source, project_dir: Path, settings: Settings, progress: Progress | None
+) -> Backup:
+    # Imported here: not for those who only need the names, nor what reads for what is known.
+    if source == "seed":
+        from vpdb.backup.reader import read_backup
+
+        return read_backup(path, schema=settings.db_schema, progress=progress, seed=True)
+    from vpdb.backup.known import read_known_backup
+
+    folder = project_dir / READINGS
+    return read_known_backup(path, schema=settings.db_schema, folder=folder, progress=progress)
 
 
 def choose_source(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from vpdb.backup import Backup
 from vpdb.backup.compress import compress
 from vpdb.backup.dump import write_dump
 from vpdb.backup.dump_schema import container_schema
 from vpdb.backup.keep import date_of, dated_name, keep_dated_copy, plan_retention
+from vpdb.backup.model import Backup
 from vpdb.backup.notes import read_notes
 from vpdb.backup.size import size_advice
 from vpdb.backup.work_folder import work_folder

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vpdb.backup import Backup
 from vpdb.backup.diff import compare_backups
 from vpdb.backup.diff_text import describe
 from vpdb.backup.dump import write_dump
+from vpdb.backup.model import Backup
 from vpdb.config import Settings
 from vpdb.content import Content, choose_content
 from vpdb.database.build import private_database

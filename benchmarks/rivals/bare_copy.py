@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from psycopg2 import sql
 
-from vpdb.backup import RowBlock
+from vpdb.backup.model import RowBlock
 from vpdb.database.server import Server
 
 _CHUNK_BYTES = 256 * 1024

@@ -20,8 +20,8 @@ import pytest
 
 from tests.integration.cli_stack import Stack, docker, new_stack, terminal, wait_until
 from vpdb import bulk as engine
-from vpdb.backup import read_backup
 from vpdb.backup.notes import read_notes
+from vpdb.backup.reader import read_backup
 from vpdb.master_data.generated_files import write_backup
 
 BACKUP = "production_backup_data_only.sql"

@@ -18,11 +18,12 @@ from psycopg2 import sql
 from tests.support.contents import ask, rows_of
 from tests.support.schemas import ROWS, SCHEMA
 from vpdb import docker
-from vpdb.backup import open_rows, read_backup
 from vpdb.backup.dump import Dump, write_dump
 from vpdb.backup.dump_plan import DumpRefused
 from vpdb.backup.dump_schema import container_schema
 from vpdb.backup.model import Backup
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import open_rows
 from vpdb.database.server import Server
 from vpdb.errors import VpdbError
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from vpdb.backup import insert_statements, read_backup
 from vpdb.backup.copy_text import line_batches, values
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import insert_statements
 from vpdb.database.server import Server
 from vpdb.errors import BackupRefused
 from vpdb.sql_names import quote_literal

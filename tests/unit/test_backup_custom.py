@@ -10,7 +10,9 @@ import pytest
 
 from tests.hostile import CANARY, COMPLETE, HARMLESS
 from tests.hostile.archives import ITEMS, SEQUENCE, SETTINGS, Item, archive
-from vpdb.backup import open_rows, read_backup, spool_custom
+from vpdb.backup.custom import spool_custom
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import open_rows
 from vpdb.errors import BackupRefused
 
 Write = Callable[[bytes], Path]

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hostile import COMPLETE
-from vpdb.backup import Backup, read_backup
 from vpdb.backup.copy_text import copy_line, escape, unescape, values
 from vpdb.backup.diff import BackupDiff, TableDiff, compare_backups
 from vpdb.backup.diff_text import GIT_CONFIGURATION, describe, write_textconv
+from vpdb.backup.model import Backup
+from vpdb.backup.reader import read_backup
 from vpdb.backup.surplus import Surplus
 from vpdb.sql_names import quote_literal
 
@@ -204,7 +205,8 @@ def test_a_large_unordered_comparison_stays_small_in_memory(tmp_path: Path) -> N
     code = """
 import sys
 from pathlib import Path
-from vpdb.backup import diff, read_backup
+from vpdb.backup import diff
+from vpdb.backup.reader import read_backup
 diff._LIMIT_BYTES = 3_000_000
 old, new = (read_backup(Path(p), schema="vpv4") for p in sys.argv[1:])
 found = diff.compare_backups(old, new, keys={"vpv4.t": ["id"]}).tables[0]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpdb.backup import read_backup
 from vpdb.backup.dump_plan import (
     TABLE_FOOTER,
     DumpRefused,
@@ -27,6 +26,7 @@ from vpdb.backup.dump_plan import (
     table_header,
 )
 from vpdb.backup.dump_schema import stable_part
+from vpdb.backup.reader import read_backup
 from vpdb.backup.work_folder import leftovers, put_in_place, work_folder
 
 

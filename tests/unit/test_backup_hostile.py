@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import CANARY, CASES, HARMLESS, SCHEMA, Hostile, bomb
-from vpdb.backup import read_backup
+from vpdb.backup.reader import read_backup
 from vpdb.errors import BackupRefused
 
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hostile import HARMLESS
-from vpdb.backup import read_backup
 from vpdb.backup.keep import (
     Retention,
     date_of,
@@ -20,6 +19,7 @@ from vpdb.backup.keep import (
     list_backups,
     plan_retention,
 )
+from vpdb.backup.reader import read_backup
 from vpdb.backup.size import LIMIT_BYTES, size_advice, with_lfs
 
 CURRENT = "production_backup_data_only.sql"

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import HARMLESS, SCHEMA
-from vpdb.backup import Backup, known, open_rows, read_backup
+from vpdb.backup import known, reader
+from vpdb.backup.model import Backup
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import open_rows
 from vpdb.errors import BackupRefused
 
 
 @pytest.fixture(autouse=True)
-def every_file_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.CHECKED_BESIDE", 0)
+def every_file_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vpdb.backup.limits.REMEMBERED", 0)
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object, **_options: object) -> Backup:
         raise AssertionError("the file was read once more")
 
-    monkeypatch.setattr(known, "read_backup", refuse)
+    monkeypatch.setattr(reader, "read_backup", refuse)
 
 
 def test_the_same_bytes_are_read_once(backup: Path, request: pytest.FixtureRequest) -> None:
@@ -109,7 +112,7 @@ def test_only_the_newest_stay(backup: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_small_files_are_not_remembered(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.CHECKED_BESIDE", 1_000_000)
+    monkeypatch.setattr("vpdb.backup.limits.REMEMBERED", 1_000_000)
     read(backup)
     assert readings(backup) == []
 

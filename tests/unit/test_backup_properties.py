@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.hostile import COMPLETE, HARMLESS, START
-from vpdb.backup import open_rows, read_backup
 from vpdb.backup.lexer import Lexer, Token
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import open_rows
 from vpdb.backup.source import PlainSource
 from vpdb.errors import BackupRefused
 from vpdb.sql_names import quote_literal, quote_name

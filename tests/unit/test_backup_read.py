@@ -14,7 +14,9 @@ import pytest
 import zstandard
 
 from tests.hostile import COMPLETE, END, FULL_START, HARMLESS, ROWS, START
-from vpdb.backup import Backup, insert_statements, open_rows, read_backup
+from vpdb.backup.model import Backup
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import insert_statements, open_rows
 from vpdb.errors import BackupRefused
 
 Write = Callable[..., Path]
@@ -529,7 +531,8 @@ def test_a_large_backup_stays_small_in_memory(method: str, write: Write) -> None
     code = """
 import sys
 from pathlib import Path
-from vpdb.backup import open_rows, read_backup
+from vpdb.backup.reader import read_backup
+from vpdb.backup.rows import open_rows
 backup = read_backup(Path(sys.argv[1]), schema="vpv4")
 with open_rows(backup, backup.blocks[0]) as rows:
     while rows.read(65536):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hostile import HARMLESS, SCHEMA
-from vpdb.backup import read_backup
+from vpdb.backup.reader import read_backup
 from vpdb.backup.utf8 import CheckBeside, Utf8, first_fault
 from vpdb.errors import BackupRefused
 

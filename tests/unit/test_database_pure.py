@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.backup import Backup, RowBlock, SequenceValue
+from vpdb.backup.model import Backup, RowBlock, SequenceValue
 from vpdb.database.catalog import (
     Column,
     Table,

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
-from vpdb.backup import Backup
 from vpdb.backup.diff import BackupDiff, compare_backups
 from vpdb.backup.dump import write_dump
 from vpdb.backup.keep import dated_name, plan_retention
+from vpdb.backup.model import Backup
 from vpdb.backup.reader import read_backup
 from vpdb.backup.work_folder import work_folder
 from vpdb.config import Settings

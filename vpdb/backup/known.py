@@ -1,6 +1,7 @@
-"""Readings of large backups, remembered: the same bytes hold the same rows wherever they stand.
+"""Readings of backups, remembered: the same bytes hold the same rows wherever they stand.
 
-Hashing a file takes a quarter of the time that reading it does. A reading is kept under the SHA-256
+Hashing a file takes a quarter of the time that reading it does, and an eighth where the reader has
+to be imported for it. A reading is kept under the SHA-256
 of the file's bytes, and counts only for the schema it was made for and the code that made it.
 """
 
@@ -17,7 +18,6 @@ from typing import Any, BinaryIO
 
 from vpdb.backup import limits
 from vpdb.backup.model import Backup, RowBlock, SequenceValue, SkippedStatement
-from vpdb.backup.reader import read_backup
 from vpdb.backup.source import file_state, open_file
 from vpdb.errors import BackupRefused
 from vpdb.progress import Progress
@@ -25,32 +25,47 @@ from vpdb.progress import Progress
 # How many readings stay; each is some kilobytes.
 MOST = 8
 # What belongs to the file that was read, not to its content.
-_OF_THE_FILE = ("path", "file_state", "checkpoints")
+_OF_THE_FILE = ("path", "file_state", "file_sha256", "checkpoints")
 _CHUNK = 4 * 1024 * 1024
 
 
 def read_known_backup(
     path: Path, *, schema: str, folder: Path, progress: Progress | None = None
 ) -> Backup:
-    """Do what read_backup() does; of a large file whose bytes were read before, only hash them.
+    """Do what read_backup() does; of a file whose bytes were read before, only hash them.
 
     `folder` holds the readings, and is made for the first one.
     """
     with open_file(path) as file:
         state = file_state(file)
-        if state[2] >= limits.CHECKED_BESIDE and any(folder.glob(f"{state[2]}-*.json")):
-            sha256 = _hash(file, state[2], progress)
+        size, sha256 = state[2], ""
+        if size >= limits.REMEMBERED and any(folder.glob(f"{size}-*.json")):
+            sha256 = _hash(file, size, progress)
             if file_state(file) != state:
                 raise BackupRefused(path, "it changed while it was read", remedy="Try again")
-            known = _recall(folder / _name(state[2], sha256, schema))
+            known = _recall(folder / _name(size, sha256, schema))
             if known is not None:
-                return replace(known, path=path, file_state=state, file_sha256=sha256)
+                return replace(known, path=path, file_state=state)
+    from vpdb.backup.reader import read_backup  # most runs meet what they know
+
     backup = read_backup(path, schema=schema, progress=progress)
-    if backup.file_sha256:
+    # Of a compressed one the places would be lost from which its parts can be read.
+    if size >= limits.REMEMBERED and backup.compression == "none" and backup.kind != "custom":
+        if backup.file_state != state:
+            sha256 = ""
         # A folder that cannot be written to costs only time.
         with suppress(OSError):
-            _remember(backup, folder)
+            _remember(backup, backup.file_sha256 or sha256 or _sha256_of(backup), folder)
     return backup
+
+
+def _sha256_of(backup: Backup) -> str:
+    """Hash the file of a backup; BackupRefused where it is another one by now."""
+    with open_file(backup.path) as file:
+        sha256 = _hash(file, backup.size_bytes, None)
+        if file_state(file) != backup.file_state:
+            raise BackupRefused(backup.path, "it changed while it was read", remedy="Try again")
+        return sha256
 
 
 def _name(size: int, sha256: str, schema: str) -> str:
@@ -97,12 +112,12 @@ def _recall(path: Path) -> Backup | None:
         return None
 
 
-def _remember(backup: Backup, folder: Path) -> None:
+def _remember(backup: Backup, sha256: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     values = asdict(replace(backup, checkpoints=()))
     for name in _OF_THE_FILE:
         del values[name]
-    target = folder / _name(backup.size_bytes, backup.file_sha256, backup.schema)
+    target = folder / _name(backup.size_bytes, sha256, backup.schema)
     unfinished = target.with_suffix(f".{os.getpid()}")
     unfinished.write_text(json.dumps(values), encoding="utf-8")
     unfinished.replace(target)

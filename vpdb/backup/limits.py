@@ -15,6 +15,9 @@ CHECKED_BESIDE = 32 * MIB
 """From this size on another process looks whether a backup is UTF-8; starting one takes as long as
 looking at a smaller one."""
 
+REMEMBERED = 1 * MIB
+"""From this size on it is remembered what a file was found to hold."""
+
 ROW = 256 * MIB
 """One line of COPY data. PostgreSQL's own limit is 1 GiB, its line buffer's size."""
 

@@ -27,8 +27,8 @@ from vpdb.errors import VpdbError
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
-    from vpdb.backup import Backup
     from vpdb.backup.keep import ListedBackup
+    from vpdb.backup.model import Backup
     from vpdb.progress import Progress
 
 LIVE = "live"
@@ -158,7 +158,7 @@ def diff(
 @contextmanager
 def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]:
     """Read one side; the live database is dumped into a folder of its own first."""
-    from vpdb.backup import read_backup
+    from vpdb.backup.reader import read_backup
 
     if name != LIVE:
         yield read_backup(

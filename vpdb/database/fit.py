@@ -11,7 +11,7 @@ from vpdb.errors import BackupRefused
 from vpdb.sql_names import quote_name
 
 if TYPE_CHECKING:
-    from vpdb.backup import Backup, RowBlock
+    from vpdb.backup.model import Backup, RowBlock
 
 
 def check_fit(

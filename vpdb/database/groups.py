@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vpdb.database.catalog import Table
 
 if TYPE_CHECKING:
-    from vpdb.backup import RowBlock
+    from vpdb.backup.model import RowBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from vpdb.database.server import Server
 from vpdb.database.stamp import Database, Stamp
 
 if TYPE_CHECKING:
-    from vpdb.backup import Backup, RowBlock
+    from vpdb.backup.model import Backup, RowBlock
     from vpdb.content import Content
 
 Connection = psycopg2.extensions.connection
@@ -98,7 +98,7 @@ class FileReference:
     def _copy(
         self, cursor: psycopg2.extensions.cursor, like: Table, blocks: Sequence[RowBlock]
     ) -> Table:
-        from vpdb.backup import open_rows  # most databases are compared with their template
+        from vpdb.backup.rows import open_rows  # most databases are compared with their template
 
         name = f"vpdb_loaded_{like.oid}"
         identifier = sql.Identifier("pg_temp", name)

@@ -22,7 +22,8 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.backup import Backup, RowBlock, insert_statements, open_rows
+from vpdb.backup.model import Backup, RowBlock
+from vpdb.backup.rows import insert_statements, open_rows
 from vpdb.database.catalog import Table, count_rows
 from vpdb.database.groups import RowGroup, group_blocks
 from vpdb.database.jobs import Crew, Job, plan_jobs
