@@ -7,7 +7,7 @@ written as one UPDATE and one INSERT. Rows that the files do not name stay as th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from vpdb.master_data.faults import CsvRefused, LoadFailed, Rejection
 from vpdb.master_data.proposal import Counts, Proposal
 from vpdb.master_data.rejected_file import RejectedFiles, count_rejected
 from vpdb.master_data.rules import judge
-from vpdb.master_data.staging import Reading
+from vpdb.master_data.staging import Reading, read_ahead
 from vpdb.master_data.tables import TABLES
 from vpdb.progress import Progress, quiet
 
@@ -94,15 +94,15 @@ def load_files(
 
 @contextmanager
 def reading(paths: Sequence[Path], *, encoding: str | None = None) -> Iterator[Sequence[Reading]]:
-    """Begin to read files, a few batches ahead, in the order in which they are loaded.
+    """Begin to read files, in the order in which they are loaded.
 
     It needs no database, so whoever still looks for one loses no time. `encoding` overrides what
     the files look like. Raises CsvRefused for a file that cannot be read at all.
     """
     files = [look_at(path, encoding=encoding) for path in in_load_order(paths)]
     _refuse_name_twice(files)
-    with ExitStack() as readings:
-        yield [readings.enter_context(Reading(file)) for file in files]
+    with read_ahead(files) as readings:
+        yield readings
 
 
 def load_readings(

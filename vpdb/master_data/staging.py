@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import IO
 
 import psycopg2
@@ -21,13 +23,18 @@ from vpdb.progress import Progress, quiet
 STAGED = sql.Identifier("pg_temp", "staged_rows")
 REJECTED = sql.Identifier("pg_temp", "rejected_rows")
 
+# Lines for COPY, and how far into the file they reach, in bytes.
+Chunk = tuple[bytes, int]
+_END: Chunk = (b"", -1)
+
 _BATCH_ROWS = 4_000
+_BATCHES_AHEAD = 8
 # A whole batch at a time: each read waits for the thread that makes the next one to give way.
 _READ_BYTES = 16 << 20
 
 
 class Reading:
-    """A file whose values are being judged and made ready for COPY, in a thread of its own.
+    """A file whose values are judged and made ready for COPY.
 
     Rows that break a rule which needs no database are kept apart in a temporary file.
     """
@@ -36,14 +43,12 @@ class Reading:
         self.file = file
         self.delivered = tuple(c for c in file.table.columns if c.name in file.columns)
         self._refused = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115
-        judge = _Judge(file, self.delivered, self._refused)
-        self._chunks = Ahead(judge.chunks(), depth=4)
+        self.chunks = _Judge(file, self.delivered, self._refused).chunks()
 
     def __enter__(self) -> Reading:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._chunks.__exit__()
         self._refused.close()
 
     def stage(self, cursor: extensions.cursor, facts: Facts, progress: Progress = quiet) -> int:
@@ -77,9 +82,31 @@ class Reading:
         return found
 
     def _in_steps(self, progress: Progress) -> Iterator[bytes]:
-        for lines, position in self._chunks:
+        for lines, position in self.chunks:
             yield lines
             progress(f"read {self.file.path.name}", position, self.file.size_bytes)
+
+
+@contextmanager
+def read_ahead(files: Iterable[CsvFile]) -> Iterator[list[Reading]]:
+    """Begin to read files, some batches ahead of their use, which must be in the same order.
+
+    One thread for all of them: several would hold the interpreter in turns of 5 ms each, and every
+    answer of the database would wait for all of these.
+    """
+    with ExitStack() as stack:
+        readings = [stack.enter_context(Reading(file)) for file in files]
+        ahead = Ahead(_in_turn([reading.chunks for reading in readings]), depth=_BATCHES_AHEAD)
+        chunks = iter(stack.enter_context(ahead))
+        for reading in readings:
+            reading.chunks = iter(partial(next, chunks), _END)
+        yield readings
+
+
+def _in_turn(files: Iterable[Iterator[Chunk]]) -> Iterator[Chunk]:
+    for chunks in files:
+        yield from chunks
+        yield _END
 
 
 def _create_tables(cursor: extensions.cursor, facts: Facts, delivered: tuple[Column, ...]) -> None:
@@ -109,8 +136,7 @@ class _Judge:
         self._values = {column.name: Values(column) for column in delivered}
         self._refused = spool
 
-    def chunks(self) -> Iterator[tuple[bytes, int]]:
-        """Lines for COPY, and how far into the file they reach."""
+    def chunks(self) -> Iterator[Chunk]:
         for batch in self._file.batches(rows=_BATCH_ROWS):
             judged = self._as_one(batch)
             if judged is None:
