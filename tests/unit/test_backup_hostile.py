@@ -60,7 +60,7 @@ def test_the_refusal_does_not_depend_on_how_the_file_is_cut_into_reads(
 def test_the_refusal_does_not_depend_on_who_checks_the_encoding(
     case: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.CHECKED_BESIDE", 0)
+    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
     with pytest.raises(BackupRefused) as refused:
         read_backup(_write(tmp_path, case), schema=SCHEMA)
     assert (refused.value.line, case.says in str(refused.value)) == (case.line, True), refused.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,53 @@ def test_only_the_newest_stay(backup: Path, monkeypatch: pytest.MonkeyPatch) -> 
         backup.write_bytes(b"-- %d\n" % number + HARMLESS)
         read(backup)
     assert len(readings(backup)) == 2
+
+
+def test_a_change_in_any_piece_is_read_anew(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_PIECE", 64)
+    monkeypatch.setattr(known, "_CHUNK", 10)
+    size = len(HARMLESS)
+    with backup.open("rb") as file:
+        known_hash = known._hash(file.fileno(), size, None)
+    found = {known_hash}
+    for place in range(size):
+        changed = bytearray(HARMLESS)
+        changed[place] ^= 1
+        backup.write_bytes(changed)
+        with backup.open("rb") as file:
+            found.add(known._hash(file.fileno(), size, None))
+    assert len(found) == size + 1
+
+
+def test_nobody_waits_until_a_large_file_is_remembered(
+    backup: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
+    may_begin = threading.Event()
+    remember = known._remember
+
+    def remember_later(reading: Backup, folder: Path) -> None:
+        assert may_begin.wait(10)
+        remember(reading, folder)
+
+    monkeypatch.setattr(known, "_remember", remember_later)
+    first = read(backup)
+    assert readings(backup) == []
+    may_begin.set()
+    for thread in threading.enumerate():
+        if thread.name == known.REMEMBERING:
+            thread.join(10)
+    request.getfixturevalue("no_reader")
+    assert read(backup) == first
+
+
+def test_what_changes_before_it_is_remembered_is_not(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = read_backup(backup, schema=SCHEMA)
+    backup.write_bytes(HARMLESS + b"\n\\! true\n")
+    known._remember(reading, backup.parent / "readings")
+    assert readings(backup) == []
 
 
 def test_small_files_are_not_remembered(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_a_large_backup_has_the_same_identity(
     path = tmp_path / "backup.sql"
     path.write_bytes(HARMLESS)
     before = read_backup(path, schema=SCHEMA)
-    monkeypatch.setattr("vpdb.backup.limits.CHECKED_BESIDE", 0)
+    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
     assert read_backup(path, schema=SCHEMA) == before
 
 
@@ -82,7 +82,7 @@ def test_a_large_backup_has_the_same_identity(
 def test_a_fault_anywhere_in_a_large_backup_is_refused_at_its_line(
     at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.CHECKED_BESIDE", 0)
+    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
     lines = HARMLESS.split(b"\n")
     copy = next(n for n, line in enumerate(lines) if line.startswith(b"COPY"))
     place = {"rows": copy + 1, "statement": copy, "comment": 0, "end": len(lines) - 1}[at]

@@ -1,8 +1,8 @@
 """Readings of backups, remembered: the same bytes hold the same rows wherever they stand.
 
 Hashing a file takes a quarter of the time that reading it does, and an eighth where the reader has
-to be imported for it. A reading is kept under the SHA-256
-of the file's bytes, and counts only for the schema it was made for and the code that made it.
+to be imported for it. A reading is kept under a
+hash of the file's bytes, and counts only for the schema it was made for and the code that made it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, BinaryIO
 
 from vpdb.backup import limits
-from vpdb.backup.model import Backup, RowBlock, SequenceValue, SkippedStatement
+from vpdb.backup.model import Backup, FileState, RowBlock, SequenceValue, SkippedStatement
 from vpdb.backup.source import file_state, open_file
 from vpdb.errors import BackupRefused
 from vpdb.progress import Progress
 
+REMEMBERING = "remember a reading"
 # How many readings stay; each is some kilobytes.
 MOST = 8
 # What belongs to the file that was read, not to its content.
-_OF_THE_FILE = ("path", "file_state", "file_sha256", "checkpoints")
-_CHUNK = 4 * 1024 * 1024
+_OF_THE_FILE = ("path", "file_state", "checkpoints")
+_PIECE = 16 * limits.MIB
+_CHUNK = limits.MIB
 
 
 def read_known_backup(
@@ -38,11 +42,9 @@ def read_known_backup(
     """
     with open_file(path) as file:
         state = file_state(file)
-        size, sha256 = state[2], ""
+        size = state[2]
         if size >= limits.REMEMBERED and any(folder.glob(f"{size}-*.json")):
-            sha256 = _hash(file, size, progress)
-            if file_state(file) != state:
-                raise BackupRefused(path, "it changed while it was read", remedy="Try again")
+            sha256 = _hash_unchanged(file, path, state, progress)
             known = _recall(folder / _name(size, sha256, schema))
             if known is not None:
                 return replace(known, path=path, file_state=state)
@@ -51,21 +53,11 @@ def read_known_backup(
     backup = read_backup(path, schema=schema, progress=progress)
     # Of a compressed one the places would be lost from which its parts can be read.
     if size >= limits.REMEMBERED and backup.compression == "none" and backup.kind != "custom":
-        if backup.file_state != state:
-            sha256 = ""
-        # A folder that cannot be written to costs only time.
-        with suppress(OSError):
-            _remember(backup, backup.file_sha256 or sha256 or _sha256_of(backup), folder)
+        remembering = Thread(target=_remember, args=(backup, folder), name=REMEMBERING)
+        remembering.start()
+        if size < limits.LARGE:
+            remembering.join()
     return backup
-
-
-def _sha256_of(backup: Backup) -> str:
-    """Hash the file of a backup; BackupRefused where it is another one by now."""
-    with open_file(backup.path) as file:
-        sha256 = _hash(file, backup.size_bytes, None)
-        if file_state(file) != backup.file_state:
-            raise BackupRefused(backup.path, "it changed while it was read", remedy="Try again")
-        return sha256
 
 
 def _name(size: int, sha256: str, schema: str) -> str:
@@ -82,14 +74,36 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _hash(file: BinaryIO, size: int, progress: Progress | None) -> str:
-    digest, done = hashlib.sha256(), 0
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-        done += len(chunk)
-        if progress:
-            progress("reading", done, size)
+def _hash_unchanged(
+    file: BinaryIO, path: Path, state: FileState, progress: Progress | None = None
+) -> str:
+    """Hash a file; BackupRefused where it is not, or not any more, the one with this state."""
+    found = _hash(file.fileno(), state[2], progress)
+    if file_state(file) != state:
+        raise BackupRefused(path, "it changed while it was read", remedy="Try again")
+    return found
+
+
+def _hash(handle: int, size: int, progress: Progress | None) -> str:
+    """SHA-256 over the SHA-256 of each piece, which as many threads make as there are cores."""
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor(os.cpu_count(), "hash") as pool:
+        starts = range(0, size, _PIECE)
+        for start, found in zip(
+            starts, pool.map(partial(_hash_piece, handle), starts), strict=True
+        ):
+            digest.update(found)
+            if progress:
+                progress("reading", min(start + _PIECE, size), size)
     return digest.hexdigest()
+
+
+def _hash_piece(handle: int, start: int) -> bytes:
+    digest, at, end = hashlib.sha256(), start, start + _PIECE
+    while chunk := os.pread(handle, min(_CHUNK, end - at), at):
+        digest.update(chunk)
+        at += len(chunk)
+    return digest.digest()
 
 
 def _recall(path: Path) -> Backup | None:
@@ -112,15 +126,19 @@ def _recall(path: Path) -> Backup | None:
         return None
 
 
-def _remember(backup: Backup, sha256: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    values = asdict(replace(backup, checkpoints=()))
-    for name in _OF_THE_FILE:
-        del values[name]
-    target = folder / _name(backup.size_bytes, sha256, backup.schema)
-    unfinished = target.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps(values), encoding="utf-8")
-    unfinished.replace(target)
-    newest_first = sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for old in newest_first[MOST:]:
-        old.unlink(missing_ok=True)
+def _remember(backup: Backup, folder: Path) -> None:
+    """Write down what a file holds; one that has changed since, or a full disk, costs only time."""
+    with suppress(OSError, BackupRefused):
+        with open_file(backup.path) as file:
+            sha256 = _hash_unchanged(file, backup.path, backup.file_state)
+        folder.mkdir(parents=True, exist_ok=True)
+        values = asdict(replace(backup, checkpoints=()))
+        for name in _OF_THE_FILE:
+            del values[name]
+        target = folder / _name(backup.size_bytes, sha256, backup.schema)
+        unfinished = target.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(values), encoding="utf-8")
+        unfinished.replace(target)
+        newest_first = sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+        for old in newest_first[MOST:]:
+            old.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from typing import Literal
 
 from vpdb.sql_names import qualified_name
 
+# Device, inode, size in bytes, modification time in ns.
+FileState = tuple[int, int, int, int]
 Kind = Literal["data-only", "full", "custom"]
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -75,9 +77,8 @@ class Backup:
     """A backup file that was read to its end and found to hold nothing but data.
 
     `data_hash` is over rows, column lists and sequence values; comments, settings, restrict tokens
-    and compression leave it unchanged. `file_state` (device, inode, size, modification time in ns)
-    tells whether the file is still the one that was read. `file_sha256` is over its bytes, empty
-    where nobody has asked for it.
+    and compression leave it unchanged. `file_state` tells whether the file is still the one that
+    was read.
     """
 
     path: Path
@@ -91,8 +92,7 @@ class Backup:
     skipped: tuple[SkippedStatement, ...] = ()
     notices: tuple[str, ...] = ()
     schema: str = ""
-    file_state: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), compare=False)
-    file_sha256: str = field(default="", compare=False)
+    file_state: FileState = field(default=(0, 0, 0, 0), compare=False)
     checkpoints: tuple[Checkpoint, ...] = field(default=(), compare=False, repr=False)
 
     @property

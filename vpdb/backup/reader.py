@@ -99,7 +99,7 @@ class Reader:
             refusal = self._not_utf8(check, check.first_fault())
             if refusal:
                 raise refusal
-            return replace(backup, file_sha256=check.sha256)
+            return backup
 
     def _not_utf8(self, check: CheckBeside, fault: int | None) -> BackupRefused | None:
         return None if fault is None else self._lexer.refused(*NOT_UTF8, line=check.line_of(fault))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vpdb.backup import limits
-from vpdb.backup.model import Checkpoint, Compression, SkippedStatement
+from vpdb.backup.model import Checkpoint, Compression, FileState, SkippedStatement
 from vpdb.backup.utf8 import CheckBeside
 from vpdb.errors import BackupRefused
 
@@ -91,7 +91,7 @@ class Source(ABC):
 
 class PlainSource(Source):
     def check_encoding_beside(self) -> CheckBeside | None:
-        return CheckBeside(self._file) if self.size >= limits.CHECKED_BESIDE else None
+        return CheckBeside(self._file) if self.size >= limits.LARGE else None
 
     def read(self) -> bytes:
         data = self._input(limits.CHUNK)
@@ -205,7 +205,7 @@ class ZstdSource(CompressedSource):
         return b"".join(parts)
 
 
-def file_state(file: BinaryIO) -> tuple[int, int, int, int]:
+def file_state(file: BinaryIO) -> FileState:
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 

@@ -1,6 +1,6 @@
-"""Where bytes stop being UTF-8; run as a program, it tells so of its input, and the SHA-256 too.
+"""Where bytes stop being UTF-8; run as a program, it tells so of its input.
 
-Of a large backup a process of its own finds both out beside the reading: decoding takes as long as
+Of a large backup a process of its own finds out beside the reading: decoding takes as long as
 all else that is looked for, and holds the interpreter's lock. It imports nothing of the project,
 so that it starts at once.
 """
@@ -8,15 +8,11 @@ so that it starts at once.
 from __future__ import annotations
 
 import codecs
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
+from typing import BinaryIO
 
 # The decoded text then stays in the processor's cache.
 _PIECE = 64 * 1024
@@ -48,15 +44,10 @@ class Utf8:
         return bool(self._decoder.getstate()[0])
 
 
-def first_fault(handle: int, end: int | None = None, digest: _Hash | None = None) -> int | None:
-    """Give the offset of the first fault before `end` in an open file; None without one.
-
-    What was read is added to `digest`.
-    """
+def first_fault(handle: int, end: int | None = None) -> int | None:
+    """Give the offset of the first fault before `end` in an open file; None without one."""
     utf8, at = Utf8(), 0
     while chunk := os.pread(handle, _CHUNK if end is None else min(_CHUNK, end - at), at):
-        if digest is not None:
-            digest.update(chunk)
         fault = utf8.fault_in(chunk)
         if fault is not None:
             return at + fault
@@ -65,13 +56,9 @@ def first_fault(handle: int, end: int | None = None, digest: _Hash | None = None
 
 
 class CheckBeside:
-    """Another process looks for the first fault of an open file from its start.
-
-    `sha256` is over the whole file: there once no fault was found, empty where it was not told.
-    """
+    """Another process looks for the first fault of an open file from its start."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.sha256 = ""
         self._handle = file.fileno()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
@@ -85,7 +72,7 @@ class CheckBeside:
         answer, _ = self._process.communicate()
         if self._process.returncode:  # somebody killed it
             return first_fault(self._handle)
-        fault, self.sha256 = json.loads(answer)
+        fault = json.loads(answer)
         return None if fault is None else int(fault)
 
     def first_fault_before(self, end: int) -> int | None:
@@ -107,5 +94,4 @@ class CheckBeside:
 
 
 if __name__ == "__main__":
-    sha256 = hashlib.sha256()
-    print(json.dumps([first_fault(sys.stdin.fileno(), digest=sha256), sha256.hexdigest()]))
+    print(json.dumps(first_fault(sys.stdin.fileno())))
