@@ -5,6 +5,7 @@ A thin edge over `vpdb.database`: the provider decides replace, update or nothin
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from pulumi.dynamic import (
 
 from components.errors import as_provider_errors
 from vpdb.config import Settings
+from vpdb.database.sighting import sight
 
 if TYPE_CHECKING:
     from vpdb.content import Content
@@ -61,12 +63,15 @@ class SeedProvider(ResourceProvider):
         changed and the live database already holds it, the update adopts it. A silent server counts
         as one that does not.
         """
-        from components import seed_actions
-
         changed = changed_inputs(_olds, _news)
         reloading = [key for key in RELOADING_INPUTS if key in changed]
-        if reloading == ["contentId"] and seed_actions.holds(self._config, _news):
-            reloading = []
+        if reloading == ["contentId"]:
+            # The engine takes as long to show the mark as what follows takes to be imported.
+            seeing = ThreadPoolExecutor(1, "see server").submit(sight, _news["container"])
+            from components import seed_actions
+
+            if seed_actions.holds(self._config, _news, seeing):
+                reloading = []
         return DiffResult(changes=bool(changed), replaces=reloading, delete_before_replace=False)
 
     def create(self, props: dict[str, Any]) -> CreateResult:

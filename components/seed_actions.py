@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from vpdb.database.find import find_server
 from vpdb.database.load import load_planned
 from vpdb.database.password import ensure_password
 from vpdb.database.server import Server
+from vpdb.database.sighting import Sighting
 from vpdb.database.stamp import read_stamp
 from vpdb.errors import BackupRefused, VpdbError
 from vpdb.progress import print_lines
@@ -55,11 +56,11 @@ def reach(config: Config, props: dict[str, Any]) -> None:
     ensure_password(server, props["user"], props["password"])
 
 
-def holds(config: Config, props: dict[str, Any]) -> bool:
+def holds(config: Config, props: dict[str, Any], seeing: Future[Sighting]) -> bool:
     """Tell whether the live database surely holds the planned content; nobody is waited for."""
     settings = settings_of(config, props)
     try:
-        server = _server(props, PLANNING_TIMEOUT_S)
+        server = _server(props, PLANNING_TIMEOUT_S, seeing.result())
         stamp = read_stamp(server, settings.database, timeout_s=PLANNING_TIMEOUT_S)
     except VpdbError:
         return False
@@ -94,11 +95,13 @@ def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
     return content
 
 
-def _server(props: dict[str, Any], timeout_s: float) -> Server:
+def _server(props: dict[str, Any], timeout_s: float, seen: Sighting | None = None) -> Server:
     """Find the stack's server; what planning found serves the load that follows at once."""
     key = _key(props)
     if key not in _found:
-        _found[key] = find_server(props["container"], props["stack"], timeout_s=timeout_s)
+        _found[key] = find_server(
+            props["container"], props["stack"], timeout_s=timeout_s, seen=seen
+        )
     return _found[key]
 
 

@@ -27,8 +27,21 @@ def backup(tmp_path: Path) -> Path:
     return path
 
 
-def read(path: Path, schema: str = SCHEMA) -> Backup:
+def read_now(path: Path, schema: str = SCHEMA) -> Backup:
     return known.read_known_backup(path, schema=schema, folder=path.parent / "readings")
+
+
+def read(path: Path, schema: str = SCHEMA) -> Backup:
+    """Read, and wait until it is remembered."""
+    backup = read_now(path, schema)
+    remembered()
+    return backup
+
+
+def remembered() -> None:
+    for thread in threading.enumerate():
+        if thread.name == known.REMEMBERING:
+            thread.join(10)
 
 
 def readings(path: Path) -> list[Path]:
@@ -128,10 +141,9 @@ def test_a_change_in_any_piece_is_read_anew(backup: Path, monkeypatch: pytest.Mo
     assert len(found) == size + 1
 
 
-def test_nobody_waits_until_a_large_file_is_remembered(
+def test_nobody_waits_until_a_reading_is_remembered(
     backup: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
     may_begin = threading.Event()
     remember = known._remember
 
@@ -140,12 +152,10 @@ def test_nobody_waits_until_a_large_file_is_remembered(
         remember(reading, folder)
 
     monkeypatch.setattr(known, "_remember", remember_later)
-    first = read(backup)
+    first = read_now(backup)
     assert readings(backup) == []
     may_begin.set()
-    for thread in threading.enumerate():
-        if thread.name == known.REMEMBERING:
-            thread.join(10)
+    remembered()
     request.getfixturevalue("no_reader")
     assert read(backup) == first
 

@@ -17,6 +17,7 @@ from vpdb import bulk
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
 from vpdb.database.changes import Changes, TableChange
+from vpdb.database.sighting import Sighting
 from vpdb.database.stamp import Database, Stamp
 from vpdb.database.status import Status
 
@@ -26,10 +27,16 @@ OLD: dict[str, Any] = {
     "database": "velpdevdb",
     "schema": "vpv4",
     "volume": "velpharma-dev-data",
+    "container": "velpharma-dev",
     "port": 5434,
     "password": "one",
     "source": "backups/a.sql",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.seed.sight", lambda _container: Sighting(None))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,7 @@ OLD: dict[str, Any] = {
 def test_other_data_replaces_and_another_way_to_the_server_updates(
     changed: dict[str, Any], replaced: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seed_actions, "holds", lambda _config, _props: False)
+    monkeypatch.setattr(seed_actions, "holds", lambda *_: False)
     provider = SeedProvider()
     provider._config = None  # type: ignore[assignment]
     result = provider.diff("id", OLD, {**OLD, **changed})
@@ -61,7 +68,7 @@ def test_other_data_replaces_and_another_way_to_the_server_updates(
 def test_content_that_is_live_already_is_adopted_by_an_update(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(seed_actions, "holds", lambda _config, _props: True)
+    monkeypatch.setattr(seed_actions, "holds", lambda *_: True)
     provider = SeedProvider()
     provider._config = None  # type: ignore[assignment]
     result = provider.diff("id", OLD, {**OLD, "contentId": "b"})
@@ -70,7 +77,7 @@ def test_content_that_is_live_already_is_adopted_by_an_update(
 
 def provider_with(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> SeedProvider:
     """A provider whose actions are only noted."""
-    monkeypatch.setattr(seed_actions, "holds", lambda _config, _props: False)
+    monkeypatch.setattr(seed_actions, "holds", lambda *_: False)
     monkeypatch.setattr(seed_actions, "load", lambda _config, _props: calls.append("load"))
     monkeypatch.setattr(seed_actions, "reach", lambda _config, _props: calls.append("reach"))
     provider = SeedProvider()

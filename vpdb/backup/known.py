@@ -53,10 +53,8 @@ def read_known_backup(
     backup = read_backup(path, schema=schema, progress=progress)
     # Of a compressed one the places would be lost from which its parts can be read.
     if size >= limits.REMEMBERED and backup.compression == "none" and backup.kind != "custom":
-        remembering = Thread(target=_remember, args=(backup, folder), name=REMEMBERING)
-        remembering.start()
-        if size < limits.LARGE:
-            remembering.join()
+        # Nobody waits for it but the end of the program.
+        Thread(target=_remember, args=(backup, folder), name=REMEMBERING).start()
     return backup
 
 
