@@ -57,6 +57,18 @@ def test_the_mark_is_hidden_from_the_application_role(server: Server) -> None:
     assert listing.decode().strip() == "600 postgres"
 
 
+def test_only_the_password_that_nobody_chose_is_stored_with_a_single_round(server: Server) -> None:
+    with server.session("postgres") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolname, split_part(split_part(rolpassword, '$', 2), ':', 1)::int"
+            " FROM pg_authid WHERE rolpassword IS NOT NULL"
+        )
+        rounds = dict(cursor.fetchall())
+    assert rounds.pop("vpdb") == 1
+    assert rounds["velpharma"] >= 4096
+    assert set(rounds.values()) == {4096}
+
+
 def test_the_user_file_run_again_changes_neither_password_nor_settings(server: Server) -> None:
     state = "SELECT a.rolpassword, r.rolconfig FROM pg_authid a JOIN pg_roles r USING (oid)"
     with new_database(server) as name:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from vpdb.database.build import share_out
 from vpdb.database.jobs import Crew, Job, Kind, next_job, plan_jobs
+from vpdb.database.rows import load_sessions
+from vpdb.errors import ServerUnreachable
 
 
 def plan() -> list[Job]:
@@ -113,3 +115,30 @@ def test_cores_are_shared_out_among_sessions_before_helpers(
     cores: int, shares: tuple[int, int]
 ) -> None:
     assert share_out(cores) == shares
+
+
+class LastIsRefused:
+    """A server that has no room for the last of the sessions asked for."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.closed = 0
+
+    def connect(self, _database: str, *, purpose: str, settings: object) -> LastIsRefused:
+        if purpose == "load 3":
+            raise ServerUnreachable("failed to connect: too many clients already")
+        self.opened += 1
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_session_that_cannot_be_opened_closes_those_that_were() -> None:
+    server = LastIsRefused()
+    with (
+        pytest.raises(ServerUnreachable, match="too many clients"),
+        load_sessions(server, "velpdevdb_build", 3, 0),  # type: ignore[arg-type]
+    ):
+        pass
+    assert server.opened == server.closed == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -24,13 +25,16 @@ def leave_behind(steps: Sequence[Callable[[], object]], end: Callable[[], object
         end()
         return
     last_begins = threading.Event()
+    began_at = 0.0
 
     def work() -> None:
+        nonlocal began_at
         with ExitStack() as ending:
             ending.callback(end)
             ending.callback(last_begins.set)
             for step in steps[:-1]:
                 step()
+            began_at = time.monotonic()
             last_begins.set()
             steps[-1]()
 
@@ -39,7 +43,7 @@ def leave_behind(steps: Sequence[Callable[[], object]], end: Callable[[], object
 
     def see_it_sent() -> None:
         last_begins.wait(_LONGEST_S)
-        thread.join(_SEND_S)
+        thread.join(max(0.0, began_at + _SEND_S - time.monotonic()))
 
     atexit.register(see_it_sent)
     thread.start()
