@@ -1,8 +1,8 @@
 """Readings of backups, remembered: the same bytes hold the same rows wherever they stand.
 
 Hashing a file takes a quarter of the time that reading it does, and an eighth where the reader has
-to be imported for it. A reading is kept under a
-hash of the file's bytes, and counts only for the schema it was made for and the code that made it.
+to be imported for it. A reading is kept under a hash of the file's bytes, and counts only for the
+schema it was made for and the code that made it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def read_known_backup(
         state = file_state(file)
         size = state[2]
         if size >= limits.REMEMBERED and any(folder.glob(f"{size}-*.json")):
-            sha256 = _hash_unchanged(file, path, state, progress)
-            known = _recall(folder / _name(size, sha256, schema))
+            bytes_hash = _hash_unchanged(file, path, state, progress)
+            known = _recall(folder / _name(size, bytes_hash, schema))
             if known is not None:
                 return replace(known, path=path, file_state=state)
     from vpdb.backup.reader import read_backup  # most runs meet what they know
@@ -58,8 +58,8 @@ def read_known_backup(
     return backup
 
 
-def _name(size: int, sha256: str, schema: str) -> str:
-    key = hashlib.sha256(f"{sha256} {schema} {_code()}".encode()).hexdigest()
+def _name(size: int, bytes_hash: str, schema: str) -> str:
+    key = hashlib.sha256(f"{bytes_hash} {schema} {_code()}".encode()).hexdigest()
     return f"{size}-{key[:32]}.json"
 
 
@@ -128,12 +128,12 @@ def _remember(backup: Backup, folder: Path) -> None:
     """Write down what a file holds; one that has changed since, or a full disk, costs only time."""
     with suppress(OSError, BackupRefused):
         with open_file(backup.path) as file:
-            sha256 = _hash_unchanged(file, backup.path, backup.file_state)
+            bytes_hash = _hash_unchanged(file, backup.path, backup.file_state)
         folder.mkdir(parents=True, exist_ok=True)
         values = asdict(replace(backup, checkpoints=()))
         for name in _OF_THE_FILE:
             del values[name]
-        target = folder / _name(backup.size_bytes, sha256, backup.schema)
+        target = folder / _name(backup.size_bytes, bytes_hash, backup.schema)
         unfinished = target.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps(values), encoding="utf-8")
         unfinished.replace(target)
