@@ -127,7 +127,7 @@ def test_only_the_newest_stay(backup: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_change_in_any_piece_is_read_anew(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "_PIECE", 64)
-    monkeypatch.setattr(known, "_CHUNK", 10)
+    monkeypatch.setattr("vpdb.backup.utf8._CHUNK", 10)
     size = len(HARMLESS)
     with backup.open("rb") as file:
         known_hash = known._hash(file.fileno(), size, None)
@@ -160,9 +160,7 @@ def test_nobody_waits_until_a_reading_is_remembered(
     assert read(backup) == first
 
 
-def test_what_changes_before_it_is_remembered_is_not(
-    backup: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_changes_before_it_is_remembered_is_not(backup: Path) -> None:
     reading = read_backup(backup, schema=SCHEMA)
     backup.write_bytes(HARMLESS + b"\n\\! true\n")
     known._remember(reading, backup.parent / "readings")

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 
 from vpdb.backup import limits
 from vpdb.backup.model import Backup, FileState, RowBlock, SequenceValue, SkippedStatement
-from vpdb.backup.source import file_state, open_file
+from vpdb.backup.source import file_state, open_file, refuse_changed
+from vpdb.backup.utf8 import read_chunks
 from vpdb.errors import BackupRefused
 from vpdb.progress import Progress
 
@@ -30,7 +31,6 @@ MOST = 8
 # What belongs to the file that was read, not to its content.
 _OF_THE_FILE = ("path", "file_state", "checkpoints")
 _PIECE = 16 * limits.MIB
-_CHUNK = limits.MIB
 
 
 def read_known_backup(
@@ -77,8 +77,7 @@ def _hash_unchanged(
 ) -> str:
     """Hash a file; BackupRefused where it is not, or not any more, the one with this state."""
     found = _hash(file.fileno(), state[2], progress)
-    if file_state(file) != state:
-        raise BackupRefused(path, "it changed while it was read", remedy="Try again")
+    refuse_changed(path, file, state)
     return found
 
 
@@ -97,10 +96,9 @@ def _hash(handle: int, size: int, progress: Progress | None) -> str:
 
 
 def _hash_piece(handle: int, start: int) -> bytes:
-    digest, at, end = hashlib.sha256(), start, start + _PIECE
-    while chunk := os.pread(handle, min(_CHUNK, end - at), at):
+    digest = hashlib.sha256()
+    for chunk in read_chunks(handle, start=start, end=start + _PIECE):
         digest.update(chunk)
-        at += len(chunk)
     return digest.digest()
 
 

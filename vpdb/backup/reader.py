@@ -21,7 +21,14 @@ from vpdb.backup.hashing import Fields, HashThread
 from vpdb.backup.insert_rows import insert_target, insert_tuples
 from vpdb.backup.lexer import Lexer
 from vpdb.backup.model import Backup, Kind, RowBlock, SequenceValue, SkippedStatement
-from vpdb.backup.source import PLAIN_DUMP, Source, file_state, open_file, open_source
+from vpdb.backup.source import (
+    PLAIN_DUMP,
+    Source,
+    file_state,
+    open_file,
+    open_source,
+    refuse_changed,
+)
 from vpdb.backup.statement import ROWS_ONLY, Statement, Target, read_statement
 from vpdb.backup.utf8 import CheckBeside
 from vpdb.backup.window import NOT_UTF8
@@ -48,8 +55,7 @@ def read_backup(
         state = file_state(file)
         source = open_source(path, file)
         backup = Reader(source, schema, progress, complete=not seed).read()
-        if file_state(file) != state:
-            raise BackupRefused(path, "it changed while it was read", remedy="Try again")
+        refuse_changed(path, file, state)
         return replace(backup, file_state=state, checkpoints=tuple(source.checkpoints))
 
 

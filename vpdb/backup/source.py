@@ -210,6 +210,12 @@ def file_state(file: BinaryIO) -> FileState:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def refuse_changed(path: Path, file: BinaryIO, state: FileState) -> None:
+    """Raise BackupRefused where an open file is not any more what it was when it was opened."""
+    if file_state(file) != state:
+        raise BackupRefused(path, "it changed while it was read", remedy="Try again")
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a backup for reading. Raises BackupRefused: missing, a directory, a pipe, no right."""
     try:

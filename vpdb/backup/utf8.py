@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import BinaryIO
 
 # The decoded text then stays in the processor's cache.
@@ -44,10 +45,17 @@ class Utf8:
         return bool(self._decoder.getstate()[0])
 
 
+def read_chunks(handle: int, *, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """Give an open file's bytes from `start` to before `end`; its own position stays."""
+    while chunk := os.pread(handle, _CHUNK if end is None else min(_CHUNK, end - start), start):
+        yield chunk
+        start += len(chunk)
+
+
 def first_fault(handle: int, end: int | None = None) -> int | None:
     """Give the offset of the first fault before `end` in an open file; None without one."""
     utf8, at = Utf8(), 0
-    while chunk := os.pread(handle, _CHUNK if end is None else min(_CHUNK, end - at), at):
+    for chunk in read_chunks(handle, end=end):
         fault = utf8.fault_in(chunk)
         if fault is not None:
             return at + fault
@@ -81,11 +89,7 @@ class CheckBeside:
 
     def line_of(self, offset: int) -> int:
         """Give the line that an offset stands in."""
-        line, at = 1, 0
-        while chunk := os.pread(self._handle, min(_CHUNK, offset - at), at):
-            line += chunk.count(b"\n")
-            at += len(chunk)
-        return line
+        return 1 + sum(chunk.count(b"\n") for chunk in read_chunks(self._handle, end=offset))
 
     def close(self) -> None:
         self._process.kill()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg2.extensions
 from psycopg2 import sql
@@ -212,13 +213,13 @@ def _fill(
         rows: dict[str, int] = {}
         if content.backup is not None:
             check_fit(content.backup, tables, _sequences(first))
-
-            def look(session: Connection) -> None:
-                if indexes_last:
-                    _refuse_traces(server, session, schema)
-
             loader = RowLoader(
-                sessions, content.backup, tables, progress, look, indexes_last=indexes_last
+                sessions,
+                content.backup,
+                tables,
+                progress,
+                partial(_refuse_traces, server, schema),
+                indexes_last=indexes_last,
             )
             loader.run()
             rows = loader.rows
@@ -227,7 +228,7 @@ def _fill(
         return rows, catalog_state(first, age=0).rows
 
 
-def _refuse_traces(server: Server, connection: Connection, schema: SchemaDatabase) -> None:
+def _refuse_traces(server: Server, schema: SchemaDatabase, connection: Connection) -> None:
     """Raise _Unequal unless the catalog is, after the load, what the schema files alone give."""
     # Both readings come from sessions set up alike; see SESSION.
     catalog = without_bulk_mode(read_catalog(connection))

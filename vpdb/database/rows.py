@@ -91,8 +91,8 @@ def load_sessions(
 class RowLoader:
     """Fills one private database over load_sessions(); without `indexes_last`, indexes grow too.
 
-    `look` is called with a session once all indexes are there. `rows` are counted afterwards, by
-    table.
+    `look` is called with a session once all that was switched off is on again. `rows` are counted
+    afterwards, by table.
     """
 
     sessions: Sequence[Connection]
@@ -172,7 +172,7 @@ class RowLoader:
             self._prove(session, self._keys[job.subject])
         elif job.kind == "count":
             self._count(session, self._groups[job.subject])
-        else:
+        elif self.indexes_last:  # else nothing was switched off
             self.look(session)
 
     def _fill(self, session: Connection, group: RowGroup) -> None:
