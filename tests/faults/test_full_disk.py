@@ -9,12 +9,12 @@ import pytest
 
 from tests.faults.conftest import Arena, changed_backup
 from tests.integration.conftest import new_stacks
+from tests.support import memory
 from tests.support.contents import ask
 from tests.support.server import image_tag, running_server
 from vpdb import docker
 
-DATA = "/var/lib/postgresql/data"
-FILLER = f"{DATA}/filler"
+FILLER = f"{memory.DATA}/filler"
 MEGABYTE = 1024 * 1024
 
 
@@ -24,13 +24,8 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena
     from tests.faults.conftest import REAL
 
     name = f"vpdb-test-disk-{secrets.token_hex(4)}"
-    options = ("--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=400m")
-    docker.run("volume", "create", *options, name)
     try:
-        docker.run(
-            *("run", "--detach", "--name", name, "--volume", f"{name}:{DATA}"),
-            *("--entrypoint", "sleep", image_tag(), "infinity"),
-        )
+        memory.make_volume(name, image_tag(), size="size=400m", always=True)
         with running_server(volume=name) as server:
             # The image's 2 GB of write-ahead log alone would fill this disk, between faults too.
             for setting in ("max_wal_size = '64MB'", "min_wal_size = '32MB'"):
@@ -47,8 +42,7 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena
                 arena.old_rows = arena.rows()
                 yield arena, name
     finally:
-        docker.run("rm", "--force", name)
-        docker.run("volume", "rm", "--force", name)
+        memory.remove_volume(name)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +53,7 @@ def test_a_disk_fills_up_during_a_load(small_disk: tuple[Arena, str], left_mb: i
     arena, holder = small_disk
     arena.run("load", arena.old, templates=0)
     docker.execute(holder, ["rm", "-f", FILLER])
-    free = docker.execute(holder, ["df", "--output=avail", "-B1", DATA]).split()[-1]
+    free = docker.execute(holder, ["df", "--output=avail", "-B1", memory.DATA]).split()[-1]
     fill = f"head -c {max(0, int(free) - left_mb * MEGABYTE)} /dev/zero > {FILLER}"
     docker.execute(holder, ["sh", "-c", fill])
     child = arena.start("load", arena.new)

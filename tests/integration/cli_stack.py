@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg2
 
+from tests.support import memory
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb.config import Settings, load_settings
 from vpdb.content import choose_content
@@ -85,13 +86,15 @@ class Stack:
             check=False,
         )
 
-    def create(self, *flags: str) -> None:
+    def create(self, *flags: str, in_memory: bool = False) -> None:
         """Make and start the container as components/server.py does, and wait for it."""
         settings = self.settings
+        if in_memory:
+            memory.make_volume(self.volume, image_tag())
         docker(
             *("run", "--detach", "--name", self.container),
             *("--publish", f"127.0.0.1:{self.port}:5432"),
-            *(flags or ("--volume", f"{self.volume}:/var/lib/postgresql/data")),
+            *(flags or ("--volume", f"{self.volume}:{memory.DATA}")),
             *("--volume", f"{self.folder / 'data'}:/data:ro", "--shm-size", "256m"),
             *("--env", "POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid"),
             *("--env", f"POSTGRES_DB={settings.database}"),
@@ -130,7 +133,7 @@ class Stack:
     def remove(self) -> None:
         """Take away what this stack made, whatever state a test left it in."""
         docker("rm", "--force", "--volumes", self.container, check=False)
-        docker("volume", "rm", "--force", self.volume, check=False)
+        memory.remove_volume(self.volume)
 
 
 def new_stack(folder: Path, **values: object) -> Stack:

@@ -110,7 +110,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cli_stack.Stack
     """A loaded stack with a container of its own, for the tests of one file's command lines."""
     made = cli_stack.new_stack(tmp_path_factory.mktemp("stack"))
     try:
-        made.create()
+        made.create(in_memory=True)
         made.load()
         yield made
     finally:

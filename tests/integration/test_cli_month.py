@@ -57,7 +57,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     git(made.folder, "config", "user.name", "Data Manager")
     git(made.folder, "config", "user.email", "data@example.org")
     try:
-        made.create()
+        made.create(in_memory=True)
         yield made
     finally:
         made.remove()

@@ -13,12 +13,12 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
+from tests.support import memory
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb import docker
 from vpdb.database.sighting import MARK_FILE
 from vpdb.docker import DockerFailed
 
-DATA = "/var/lib/postgresql/data"
 START_DEADLINE_S = 60
 
 
@@ -36,7 +36,7 @@ class Plain:
         docker.run(
             *("run", "--detach", "--name", self.name),
             *("--publish", f"127.0.0.1:{self.port}:5432"),
-            *("--volume", f"{self.volume}:{DATA}"),
+            *("--volume", f"{self.volume}:{memory.DATA}"),
             *("--env", f"POSTGRES_PASSWORD{given}", *arguments, image_tag(), *command),
         )
 
@@ -87,10 +87,11 @@ def new_plain() -> Iterator[Plain]:
     name = f"image-test-{secrets.token_hex(4)}"
     plain = Plain(name, f"{name}-data", free_port())
     try:
+        memory.make_volume(plain.volume, image_tag())
         yield plain
     finally:
         plain.remove()
-        docker.run("volume", "rm", "--force", plain.volume)
+        memory.remove_volume(plain.volume)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_plain_docker_run_gives_database_schema_and_extensions(started: Plain) -
 
 def test_without_a_stack_there_is_no_mark(started: Plain) -> None:
     assert not started.ask("SELECT FROM pg_roles WHERE rolname = 'vpdb'", "postgres")
-    assert docker.read_file(started.name, f"{DATA}/pgdata/{MARK_FILE}") is None
+    assert docker.read_file(started.name, f"{memory.DATA}/pgdata/{MARK_FILE}") is None
 
 
 def test_the_container_becomes_healthy(started: Plain) -> None:
@@ -226,7 +227,9 @@ def test_a_server_with_an_unknown_password_starts_from_the_cluster_of_the_image(
     assert "copying the cluster" in log
     assert "running bootstrap script" not in log
     for file in ("PG_VERSION", "pg_hba.conf", "pg_ident.conf", "postgresql.conf"):
-        made, own = (docker.read_file(x.name, f"{DATA}/pgdata/{file}") for x in (plain, started))
+        made, own = (
+            docker.read_file(x.name, f"{memory.DATA}/pgdata/{file}") for x in (plain, started)
+        )
         assert made
         assert made == own, file
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
@@ -263,7 +266,7 @@ def test_a_finished_cluster_is_never_begun_again(plain: Plain) -> None:
         docker.run("start", plain.name)
     assert plain.ask("SELECT name FROM manufacturers") == [("Stays GmbH",)]
     with pytest.raises(DockerFailed):
-        docker.execute(plain.name, ["test", "-e", f"{DATA}/pgdata.unfinished"])
+        docker.execute(plain.name, ["test", "-e", f"{memory.DATA}/pgdata.unfinished"])
 
 
 def test_a_seed_file_that_is_switched_on_is_loaded(plain: Plain) -> None:
@@ -287,7 +290,7 @@ def test_the_image_builds_from_a_checkout_with_a_strict_umask(tmp_path: Path) ->
             docker.run(
                 *("run", "--detach", "--name", plain.name, "--env", "POSTGRES_PASSWORD=secret"),
                 *("--publish", f"127.0.0.1:{plain.port}:5432"),
-                *("--volume", f"{plain.volume}:{DATA}", tag),
+                *("--volume", f"{plain.volume}:{memory.DATA}", tag),
             )
             assert plain.ask("SELECT count(*) FROM products") == [(0,)]
     finally:

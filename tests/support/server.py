@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import memory
 from vpdb import docker, image
 from vpdb.config import Settings, load_settings
 from vpdb.database.find import find_server
@@ -45,7 +46,7 @@ def running_server(
 ) -> Iterator[Server]:
     """Run a container of the image, and remove it afterwards, exactly by name.
 
-    So is its volume, unless the caller brings one of its own.
+    So is its volume, in memory where there is plenty, unless the caller brings one of its own.
     """
     stack = f"t{secrets.token_hex(4)}"
     name = f"{prefix}-{stack}"
@@ -55,13 +56,16 @@ def running_server(
         **(environment or {}),
     }
     flags = [part for k, v in variables.items() for part in ("--env", f"{k}={v}")]
+    data = volume or f"{name}-data"
     try:
+        if volume is None:
+            memory.make_volume(data, image_tag())
         docker.run(
             "run",
             "--detach",
             *("--name", name),
             *("--publish", f"127.0.0.1:{free_port()}:5432"),
-            *("--volume", f"{volume or f'{name}-data'}:/var/lib/postgresql/data"),
+            *("--volume", f"{data}:{memory.DATA}"),
             *flags,
             image_tag(),
         )
@@ -69,7 +73,7 @@ def running_server(
     finally:
         docker.run("rm", "--force", name)
         if volume is None:
-            docker.run("volume", "rm", "--force", f"{name}-data")
+            memory.remove_volume(data)
 
 
 def settings_for(server: Server, project_dir: Path, **changes: object) -> Settings:
