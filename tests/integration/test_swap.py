@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2 import sql
 
+from tests.integration.cli_stack import wait_until
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
 from vpdb.content import Content
 from vpdb.database.load import load_content, load_planned
 from vpdb.database.lock import Busy, locked
 from vpdb.database.server import Server
+from vpdb.database.sessions import ending_sessions
 from vpdb.database.stamp import read_stamp
 from vpdb.errors import BackupRefused, VpdbError
 from vpdb.progress import quiet
@@ -153,6 +159,99 @@ def test_clients_see_all_old_or_all_new(stack: Stack) -> None:
         client.stopped.set()
         client.join()
     assert set.union(*(client.answers for client in clients)) == {(3, 3), (0, 0)}
+
+
+@pytest.fixture
+def in_the_middle(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Have something begin in the middle of the next swap, which goes on when that has to wait."""
+    threads: list[threading.Thread] = []
+
+    def begin(work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work)
+
+        @contextmanager
+        def ending(helper: Any, databases: Sequence[int]) -> Iterator[None]:
+            with ending_sessions(helper, databases):
+                if not threads:
+                    threads.append(thread)
+                    thread.start()
+                    wait_until(is_waiting, timeout_s=20, what="somebody's wait for the swap")
+                yield
+
+        monkeypatch.setattr("vpdb.database.swap.ending_sessions", ending)
+
+    with stack.server.session("postgres") as onlooker:
+
+        def is_waiting() -> bool:
+            with onlooker.cursor() as cursor:
+                cursor.execute(
+                    "SELECT FROM pg_locks WHERE NOT granted AND relation = 'pg_database'::regclass"
+                )
+                return cursor.rowcount > 0
+
+        yield begin
+    assert threads
+
+
+def test_who_comes_in_the_middle_of_a_swap_waits_for_the_new_data(
+    stack: Stack, in_the_middle: Callable[[Callable[[], None]], None]
+) -> None:
+    got: list[object] = []
+    came = threading.Event()
+
+    def come() -> None:
+        try:
+            with stack.server.session(stack.live) as session, session.cursor() as cursor:
+                for _ in range(2):
+                    cursor.execute("SELECT count(*) FROM vpv4.products")
+                    got.append(cursor.fetchall())
+        except (psycopg2.Error, VpdbError) as error:
+            got.append(error)
+        came.set()
+
+    stack.load()
+    in_the_middle(come)
+    stack.load(source="empty")
+    assert came.wait(60)
+    assert got == [[(0,)], [(0,)]]
+
+
+def test_who_holds_the_database_and_wants_its_name_is_let_through(
+    stack: Stack, in_the_middle: Callable[[Callable[[], None]], None]
+) -> None:
+    """So does everybody who connects, for a moment: it must not end in a deadlock."""
+    got: list[object] = []
+    stack.load()
+    with stack.server.session("postgres", autocommit=False) as holder, holder.cursor() as cursor:
+        cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS 'x'").format(sql.Identifier(stack.live)))
+
+        def look() -> None:
+            try:
+                cursor.execute("SELECT count(*) FROM pg_database")
+                got.append(cursor.fetchall())
+                holder.rollback()
+            except psycopg2.Error as error:
+                got.append(error)
+
+        in_the_middle(look)
+        assert stack.load(source="empty").action == "built"
+    assert len(got) == 1
+    assert not isinstance(got[0], psycopg2.Error)
+    assert stack.ask("SELECT count(*) FROM vpv4.products") == [(0,)]
+
+
+def test_a_session_that_reads_the_list_of_databases_does_not_stop_the_swap(stack: Stack) -> None:
+    stack.load()
+    with (
+        stack.server.session("postgres", autocommit=False) as reader,
+        reader.cursor() as cursor,
+    ):
+        cursor.execute("SELECT count(*) FROM pg_database")
+        assert stack.load(source="empty").action == "built"
+        cursor.execute("SELECT 1")
+    assert stack.ask("SELECT count(*) FROM vpv4.products") == [(0,)]
 
 
 def test_the_live_database_always_takes_connections(stack: Stack) -> None:

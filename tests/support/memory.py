@@ -14,9 +14,9 @@ from vpdb import docker
 
 DATA = "/var/lib/postgresql/data"
 # The image lets 2 GB of write-ahead log gather.
-_SIZE = "size=4g"
+_SIZE = "size=3g"
 # A smaller engine needs its memory for itself; in bytes.
-_LEAST_MEMORY = 15 * 10**9
+_LEAST_MEMORY = 7 * 10**9
 
 
 def make_volume(name: str, image: str, *, size: str = _SIZE, always: bool = False) -> None:

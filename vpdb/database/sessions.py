@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 
 from vpdb.queries import query
@@ -17,6 +18,8 @@ from vpdb.units import duration
 Connection = psycopg2.extensions.connection
 
 _POLL_S = 0.004
+# PostgreSQL's own second would be one in which nobody can connect.
+_DEADLOCK_MS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,17 @@ def sessions_in(connection: Connection, database: str) -> list[Session]:
         return [Session(*row) for row in cursor.fetchall()]
 
 
-def end_sessions(connection: Connection, *databases: str, patience_s: float) -> bool:
-    """End every session in these databases; tell whether none was left when this returns.
+def database_ids(connection: Connection, *databases: str) -> list[int]:
+    """Give the numbers (oid) of those of the databases that exist."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT oid::int8 FROM pg_database WHERE datname = ANY (%s)", ([*databases],)
+        )
+        return [oid for (oid,) in cursor.fetchall()]
+
+
+def end_sessions(connection: Connection, databases: Sequence[int], *, patience_s: float) -> bool:
+    """End every session in these databases (oid); tell whether none was left when this returns.
 
     PostgreSQL's own wait, inside RENAME and CREATE DATABASE, looks again only every 0.1 s.
     """
@@ -59,8 +71,8 @@ def end_sessions(connection: Connection, *databases: str, patience_s: float) -> 
 
 
 @contextmanager
-def ending_sessions(helper: Connection, *databases: str) -> Iterator[None]:
-    """While the block runs, the helper ends every session that comes to these databases.
+def ending_sessions(helper: Connection, databases: Sequence[int]) -> Iterator[None]:
+    """While the block runs, the helper ends every session that comes to these databases (oid).
 
     Inside the block a statement that needs one of them alone (RENAME, CREATE … TEMPLATE) gets it,
     however eagerly clients reconnect.
@@ -77,10 +89,31 @@ def ending_sessions(helper: Connection, *databases: str) -> Iterator[None]:
 
     thread = threading.Thread(target=keep_ending, daemon=True)
     try:
-        end_sessions(helper, *databases, patience_s=0.05)
+        end_sessions(helper, databases, patience_s=0.05)
         thread.start()
         yield
     finally:
         done.set()
         if thread.ident is not None:
             thread.join()
+
+
+def begin_alone(cursor: psycopg2.extensions.cursor) -> bool:
+    """Begin a transaction that lets nobody in while it lasts; False, and none, where it cannot.
+
+    Who connects then waits for its end, and finds the databases under the names they have by then.
+    Somebody who has just read the list of databases, or is making one, may stand in the way. The
+    lock is not queued for, as everybody who connects would have to queue behind it. Who had begun
+    to connect may hold what the transaction wants next: it is the one that finds the deadlock, at
+    once, and has to begin anew.
+    """
+    cursor.execute("BEGIN")
+    try:
+        cursor.execute(
+            f"SET LOCAL deadlock_timeout = '{_DEADLOCK_MS}ms';"
+            " LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE NOWAIT"
+        )
+    except psycopg2.errors.LockNotAvailable:
+        cursor.execute("ROLLBACK")
+        return False
+    return True
