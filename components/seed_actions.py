@@ -10,7 +10,6 @@ from pulumi.dynamic.config import Config
 
 from components.settings import PROJECT_DIR
 from vpdb import docker
-from vpdb.bulk import end_interrupted
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
 from vpdb.database.find import find_server
@@ -45,14 +44,14 @@ def load(config: Config, props: dict[str, Any]) -> None:
         pool.submit(ensure_password, server, props["user"], props["password"])
         done = load_planned(server, settings, props["contentId"], read, print_lines())
     if done.action == "adopted":  # another database than before is in no bulk mode
-        end_interrupted(server, settings, print_lines())
+        _end_interrupted(server, settings)
     ensure_password(server, props["user"], props["password"])
 
 
 def reach(config: Config, props: dict[str, Any]) -> None:
     """Wait for the server, let the developer in, and finish what a killed release left."""
     server = _server(props, START_TIMEOUT_S)
-    end_interrupted(server, settings_of(config, props), print_lines())
+    _end_interrupted(server, settings_of(config, props))
     ensure_password(server, props["user"], props["password"])
 
 
@@ -93,6 +92,12 @@ def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
             remedy="Run `pulumi up` again",
         )
     return content
+
+
+def _end_interrupted(server: Server, settings: Settings) -> None:
+    from vpdb.bulk import end_interrupted  # not for a database that has just been swapped in
+
+    end_interrupted(server, settings, print_lines())
 
 
 def _server(props: dict[str, Any], timeout_s: float, seen: Sighting | None = None) -> Server:
