@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -239,6 +240,36 @@ def test_who_holds_the_database_and_wants_its_name_is_let_through(
         assert stack.load(source="empty").action == "built"
     assert len(got) == 1
     assert not isinstance(got[0], psycopg2.Error)
+    assert stack.ask("SELECT count(*) FROM vpv4.products") == [(0,)]
+
+
+def test_who_holds_the_database_for_long_makes_only_the_swap_wait(stack: Stack) -> None:
+    stack.load()
+    swapping = threading.Event()
+
+    def hear(phase: str, _done: int, _total: int) -> None:
+        if phase.startswith("swap "):
+            swapping.set()
+
+    load = threading.Thread(
+        target=load_content,
+        args=(stack.server, stack.settings(source="empty"), stack.content(source="empty"), hear),
+    )
+
+    def is_waiting() -> bool:
+        waiting = "SELECT FROM pg_locks WHERE NOT granted AND classid = 'pg_database'::regclass"
+        return bool(ask(stack.server, "postgres", f"SELECT EXISTS ({waiting})")[0][0])
+
+    with stack.server.session("postgres", autocommit=False) as holder, holder.cursor() as cursor:
+        cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS 'x'").format(sql.Identifier(stack.live)))
+        load.start()
+        assert swapping.wait(60)
+        for _ in range(40):
+            is_waiting()  # connects
+            time.sleep(0.02)
+        wait_until(is_waiting, timeout_s=20, what="the swap's wait")
+        holder.rollback()
+        load.join(60)
     assert stack.ask("SELECT count(*) FROM vpv4.products") == [(0,)]
 
 

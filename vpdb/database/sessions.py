@@ -18,8 +18,8 @@ from vpdb.units import duration
 Connection = psycopg2.extensions.connection
 
 _POLL_S = 0.004
-# PostgreSQL's own second would be one in which nobody can connect.
-_DEADLOCK_MS = 10
+# How long a transaction that keeps everybody out waits: for the proof of a deadlock, for a lock.
+_DEADLOCK_MS, _LOCK_MS = 10, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +102,16 @@ def begin_alone(cursor: psycopg2.extensions.cursor) -> bool:
     """Begin a transaction that lets nobody in while it lasts; False, and none, where it cannot.
 
     Who connects then waits for its end, and finds the databases under the names they have by then.
-    Somebody who has just read the list of databases, or is making one, may stand in the way. The
-    lock is not queued for, as everybody who connects would have to queue behind it. Who had begun
-    to connect may hold what the transaction wants next: it is the one that finds the deadlock, at
-    once, and has to begin anew.
+    Somebody who has just read the list of databases, or is making one, may stand in the way; the
+    lock is not queued for, as everybody who connects would have to queue behind it. Nor does the
+    transaction wait for long: somebody half way in may hold what it wants next, and wait for it.
+    So its statements may raise DeadlockDetected and LockNotAvailable.
     """
     cursor.execute("BEGIN")
     try:
         cursor.execute(
             f"SET LOCAL deadlock_timeout = '{_DEADLOCK_MS}ms';"
+            f" SET LOCAL lock_timeout = '{_LOCK_MS}ms';"
             " LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE NOWAIT"
         )
     except psycopg2.errors.LockNotAvailable:

@@ -128,7 +128,7 @@ def swap(helper: Connection, admin: Connection, renames: Sequence[Rename]) -> No
     with admin.cursor() as cursor:
         while time.monotonic() < end:
             if begin_alone(cursor):
-                with suppress(psycopg2.errors.DeadlockDetected):
+                with suppress(psycopg2.errors.DeadlockDetected, psycopg2.errors.LockNotAvailable):
                     _rename(helper, cursor, olds, renames)
                     return
             time.sleep(_POLL_S)
