@@ -19,7 +19,7 @@ from vpdb.content import Content
 from vpdb.database.load import load_content, load_planned
 from vpdb.database.lock import Busy, locked
 from vpdb.database.server import Server
-from vpdb.database.sessions import ending_sessions
+from vpdb.database.sessions import begin_alone, ending_sessions
 from vpdb.database.stamp import read_stamp
 from vpdb.errors import BackupRefused, VpdbError
 from vpdb.progress import quiet
@@ -283,6 +283,23 @@ def test_a_session_that_reads_the_list_of_databases_does_not_stop_the_swap(stack
         assert stack.load(source="empty").action == "built"
         cursor.execute("SELECT 1")
     assert stack.ask("SELECT count(*) FROM vpv4.products") == [(0,)]
+
+
+def test_who_reads_that_list_in_the_live_database_is_ended_first(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_alone: list[bool] = []
+
+    def begin(cursor: Any) -> bool:
+        was_alone.append(begin_alone(cursor))
+        return was_alone[-1]
+
+    monkeypatch.setattr("vpdb.database.swap.begin_alone", begin)
+    stack.load()
+    with stack.server.session(stack.live, autocommit=False) as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_database")
+        assert stack.load(source="empty").action == "built"
+    assert was_alone[-1]
 
 
 def test_the_live_database_always_takes_connections(stack: Stack) -> None:

@@ -124,6 +124,8 @@ def swap(helper: Connection, admin: Connection, renames: Sequence[Rename]) -> No
     the databases never are without a name or shut.
     """
     olds = database_ids(admin, *(rename.old for rename in renames))
+    # A transaction that has read the list of databases would be in the way.
+    end_sessions(helper, olds, patience_s=0)
     end = time.monotonic() + _ALONE_S
     with admin.cursor() as cursor:
         while time.monotonic() < end:
