@@ -132,7 +132,7 @@ def test_another_checkouts_container_is_left_alone(project: Project) -> None:
         assert docker("inspect", "-f", "{{.Id}} {{.State.Running}}", name) == f"{identity} true"
         assert not exists("volume", f"{name}-data")
     finally:
-        docker("rm", "--force", name)
+        docker("rm", "--force", "--volumes", name)
         project.pulumi("stack", "select", project.stack)
 
 
