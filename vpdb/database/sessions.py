@@ -17,7 +17,7 @@ from vpdb.units import duration
 
 Connection = psycopg2.extensions.connection
 
-_POLL_S = 0.004
+POLL_S = 0.004
 # How long a transaction that keeps everybody out waits: for the proof of a deadlock, for a lock.
 _DEADLOCK_MS, _LOCK_MS = 10, 50
 
@@ -67,7 +67,7 @@ def end_sessions(connection: Connection, databases: Sequence[int], *, patience_s
                 return True
         if time.monotonic() > end:
             return False
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
 
 
 @contextmanager
@@ -83,9 +83,8 @@ def ending_sessions(helper: Connection, databases: Sequence[int]) -> Iterator[No
         # Where this connection breaks, so does the one that waits for the database, and says so.
         with suppress(psycopg2.Error):
             while not done.is_set():
-                with helper.cursor() as cursor:
-                    cursor.execute(query("end_sessions"), {"databases": [*databases]})
-                done.wait(_POLL_S)
+                end_sessions(helper, databases, patience_s=0)
+                done.wait(POLL_S)
 
     thread = threading.Thread(target=keep_ending, daemon=True)
     try:
