@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from vpdb.master_data import generated_files
 from vpdb.master_data.tables import TABLES
 
 CACHE = CHECKOUT / ".velpharma" / "bench"
-_CHANGED_TABLE = b"COPY vpv4.manufacturers "
-_CHANGED_COLUMN = b"email"
+# Where values are set anew: in a small table, and in the one that has most of the bytes.
+_CHANGED = (("vpv4.manufacturers", "email"), ("vpv4.adverse_drug_reactions", "description"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,42 +71,55 @@ def _generator() -> str:
 
 
 class ChangingBackup:
-    """A copy of a backup in which one value is set anew, in place: next month's content."""
+    """A copy of a backup in which values are set anew, in place: the next content."""
 
     def __init__(self, source: Path, copy: Path) -> None:
         self.path = copy
         copy.unlink(missing_ok=True)
         shutil.copyfile(source, copy)
-        self._offset, self._width = _place_to_change(copy)
-        self._newest = 0
-        self._write(0)
+        self._places = [_find_place(copy, table, column) for table, column in _CHANGED]
+        self._count = 0
+        self._before = self._now = (0,) * len(self._places)
+        self._write(self._now)
 
     def change(self) -> None:
-        """Make it a content that never was there before."""
-        self._newest += 1
-        self._write(self._newest)
+        """Make it next month's: most rows are in tables that differ."""
+        self._become(*(self._count + 1 for _ in self._places))
+
+    def mend(self) -> None:
+        """Make it one in which a single row of a small table differs, as a mended mistake does."""
+        self._become(self._count + 1, *self._now[1:])
 
     def go_back(self) -> None:
         """Make it the content before the newest one, as another git branch may hold it."""
-        self._write(self._newest - 1)
+        self._write(self._before)
 
-    def _write(self, version: int) -> None:
+    def _become(self, *versions: int) -> None:
+        self._count += 1
+        self._before, self._now = self._now, versions
+        self._write(versions)
+
+    def _write(self, versions: tuple[int, ...]) -> None:
         with self.path.open("r+b") as file:
-            file.seek(self._offset)
-            file.write(f"{version:0{self._width}x}".encode())
+            for (offset, width), version in zip(self._places, versions, strict=True):
+                file.seek(offset)
+                file.write(f"{version:0{width}x}".encode())
 
 
-def _place_to_change(path: Path) -> tuple[int, int]:
-    """Find the part of the first e-mail address in front of its @: offset and length."""
+def _find_place(path: Path, table: str, column: str) -> tuple[int, int]:
+    """Find the ASCII words that a column of a table's first row begins with: offset and length."""
+    copy = f"COPY {table} ".encode()
     with path.open("rb") as file:
         for line in file:
-            if line.startswith(_CHANGED_TABLE):
+            if line.startswith(copy):
                 columns = line[line.index(b"(") + 1 : line.index(b")")].split(b", ")
                 start = file.tell()
                 break
         else:
-            raise ValueError(f"failed to find {_CHANGED_TABLE.decode()}in {path}")
+            raise ValueError(f"failed to find the rows of {table} in {path}")
         fields = next(file).split(b"\t")
-    at = columns.index(_CHANGED_COLUMN)
-    offset = start + sum(len(field) + 1 for field in fields[:at])
-    return offset, fields[at].index(b"@")
+    at = columns.index(column.encode())
+    words = re.match(rb"[A-Za-z ]{6,}", fields[at])
+    if words is None:
+        raise ValueError(f"failed to find words in {column} of the first row of {table} in {path}")
+    return start + sum(len(field) + 1 for field in fields[:at]), words.end()

@@ -31,6 +31,7 @@ MEASUREMENTS = (
         daily,
         (
             "reload",
+            "reload-mended",
             "reload-script",
             "reset-script",
             "reset-dslr",
@@ -40,7 +41,10 @@ MEASUREMENTS = (
         ),
     ),
     Measurement(from_nothing, ("from-nothing",)),
-    Measurement(load, ("load-psql", "load-pg_restore", "load-floor", "cached", "cached-dslr")),
+    Measurement(
+        load,
+        ("load-psql", "load-pg_restore", "load-floor", "mended", "cached", "cached-dslr"),
+    ),
     Measurement(loader_memory, ("memory",), warm_up=0, slow_rounds=2),
     Measurement(identity, ("content-id",), slow_rounds=5),
     Measurement(dump, ("dump",), slow_rounds=5),

@@ -67,6 +67,7 @@ def daily(bench: Bench) -> Iterator[list[Contender]]:
         contenders = [
             Contender.single("up no-op", stack.up),
             Contender.single("up changed", stack.up, rested(backup.change)),
+            Contender.single("up mended", stack.up, rested(backup.mend)),
             Contender.single(
                 "vpdb reset",
                 lambda: stack.vpdb("reset", "--yes"),
@@ -82,7 +83,7 @@ def daily(bench: Bench) -> Iterator[list[Contender]]:
             restore = Contender.single(
                 "dslr restore", dslr.restore, lambda: mess_up(stack, dslr.database)
             )
-            contenders.insert(3, restore)
+            contenders.insert(4, restore)
         yield bench.keep(contenders)
 
 

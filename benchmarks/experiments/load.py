@@ -46,6 +46,14 @@ def load(bench: Bench) -> Iterator[list[Contender]]:
                 lambda: _before(stack, backup.go_back),
             ),
         ]
+        if bench.wants("mended load"):
+            contenders.append(
+                Contender.single(
+                    "mended load",
+                    lambda: _reload(stack, "built")["reload"],
+                    lambda: _before(stack, backup.mend),
+                )
+            )
         if bench.wants("dslr restore"):
             dslr = Dslr.on_copy(stack)
             contenders.append(Contender.single("dslr restore", dslr.restore, stack.checkpoint))

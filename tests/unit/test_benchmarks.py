@@ -162,18 +162,28 @@ class TestChangingBackup:
         source.write_text(
             "COPY vpv4.manufacturers (manufacturer_id, name, email, city) FROM stdin;\n"
             "1\tBäumler GmbH\tkontakt@baeumler.example\tMünchen\n"
-            "2\tMüntschi S.A.\tkontakt@muentschi.example\tBesançon\n\\.\n",
+            "2\tMüntschi S.A.\tkontakt@muentschi.example\tBesançon\n\\.\n"
+            "COPY vpv4.adverse_drug_reactions (id, description) FROM stdin;\n"
+            "1\tLong words über all\n\\.\n",
             encoding="utf-8",
         )
         return data.ChangingBackup(source, tmp_path / "copy.sql")
 
-    def test_a_change_is_one_value_of_the_same_length(self, backup: data.ChangingBackup) -> None:
+    def test_a_change_is_in_the_large_table_too(self, backup: data.ChangingBackup) -> None:
         before = backup.path.read_text(encoding="utf-8")
         backup.change()
         after = backup.path.read_text(encoding="utf-8")
         assert "\t0000001@baeumler.example\t" in after
-        assert after == before.replace("0000000@", "0000001@")
+        assert "\t00000000001über all\n" in after
+        assert after == before.replace("0000000@", "0000001@").replace("0über", "1über")
         assert "kontakt@muentschi" in after
+
+    def test_a_mended_row_is_one_value_of_a_small_table(self, backup: data.ChangingBackup) -> None:
+        backup.change()
+        before = backup.path.read_text(encoding="utf-8")
+        backup.mend()
+        after = backup.path.read_text(encoding="utf-8")
+        assert after == before.replace("0000001@", "0000002@")
 
     def test_going_back_gives_the_content_before_and_a_change_a_new_one(
         self, backup: data.ChangingBackup

@@ -65,6 +65,7 @@ def adopt_dump(
             catalog_rows=0,
             # A table without a word in the dump is empty in it.
             rows={name: content.tables.get(name, 0) for name in {*old.rows, *content.tables}},
+            digests={},
             origin="dump",
             origin_at=now(),
         )

@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from vpdb import __version__
 from vpdb.content import Content
+from vpdb.database.base import Base, digests_of, find_base, leave_values_out, odd_rows
 from vpdb.database.catalog import (
     catalog_differences,
     count_rows,
@@ -32,6 +33,7 @@ from vpdb.database.server import Server, told_as
 from vpdb.database.spare import copy_by_spare
 from vpdb.database.stamp import Stamp, list_databases, now
 from vpdb.database.swap import copy_database, finish
+from vpdb.errors import BackupRefused
 from vpdb.progress import Progress
 from vpdb.queries import query
 
@@ -39,7 +41,7 @@ Connection = psycopg2.extensions.connection
 
 
 class _Unequal(Exception):
-    """Loading with indexes switched off left a trace in the catalog; never leaves this module."""
+    """What came out may not be what a plain load gives; never leaves this module."""
 
 
 def build_template(
@@ -55,15 +57,42 @@ def build_template(
 
     Whatever goes wrong, the unfinished database is dropped, at the latest by the next run.
     """
-    try:
-        return _build(
-            server, admin, live, content, commit=commit, progress=progress, indexes_last=True
-        )
-    except _Unequal as trace:
-        progress(f"load again, indexes kept: {trace}", 0, 0)
-        return _build(
-            server, admin, live, content, commit=commit, progress=progress, indexes_last=False
-        )
+    template = template_name(live, content.content_id)
+    progress(f"build {template}", 0, 0)
+    with told_as(f"build {template}", "The live database is as it was; run it again"):
+        schema = schema_database(server, admin, live, content, progress)
+        log(admin, f"build {template} from {content.label}")
+        try:
+            for base in _bases(admin, live, content, schema):
+                try:
+                    stamp = _build(server, admin, live, content, schema, base, commit, progress)
+                except _Unequal as trace:
+                    progress(f"load again: {trace}", 0, 0)
+                except BackupRefused:
+                    # Only a full load refuses: what was kept may be what does not fit.
+                    if not base.kept:
+                        raise
+                else:
+                    break
+        except BaseException:
+            if schema.is_new:
+                drop(admin, schema.name, quietly=True)
+            raise
+        log(admin, f"built {template}, {sum(stamp.rows.values())} rows")
+    return template
+
+
+def _bases(
+    admin: Connection, live: str, content: Content, schema: SchemaDatabase
+) -> Iterator[Base]:
+    """Give what to begin a load with, the fastest first; the last cannot turn out unequal."""
+    databases = list_databases(admin, live)
+    bare = next(d for d in databases if d.name == schema.name)
+    base = find_base(databases, bare, content.backup)
+    if base is not None:
+        yield base
+    yield Base(bare)
+    yield Base(bare, indexes_last=False)
 
 
 def _build(
@@ -71,44 +100,38 @@ def _build(
     admin: Connection,
     live: str,
     content: Content,
-    *,
+    schema: SchemaDatabase,
+    base: Base,
     commit: str,
     progress: Progress,
-    indexes_last: bool,
-) -> str:
-    build, template = build_name(live), template_name(live, content.content_id)
-    progress(f"build {template}", 0, 0)
-    with told_as(f"build {template}", "The live database is as it was; run it again"):
-        schema = schema_database(server, admin, live, content, progress)
-        log(admin, f"build {template} from {content.label} in {build}")
-        databases = list_databases(admin, live)
-        source = next(d for d in databases if d.name == schema.name)
-        copy_by_spare(server, admin, databases, source, build)
-        try:
-            rows, catalog_rows = _fill(
-                server, build, content, schema, progress, indexes_last=indexes_last
-            )
-            stamp = Stamp(
-                content_id=content.content_id,
-                source=content.source,
-                label=content.label,
-                commit=commit,
-                loaded_at=now(),
-                tool=__version__,
-                horizon=transaction_horizon(admin),
-                catalog=schema.catalog,
-                catalog_rows=catalog_rows,
-                schema_id=content.schema_id,
-                rows=rows,
-            )
-            finish(admin, build, template, stamp)
-            log(admin, f"built {template}, {sum(rows.values())} rows")
-        except BaseException as error:
-            drop(admin, build, quietly=True)
-            if schema.is_new and not isinstance(error, _Unequal):
-                drop(admin, schema.name, quietly=True)
-            raise
-    return template
+) -> Stamp:
+    """Build a template on a copy of the base, or leave nothing."""
+    build = build_name(live)
+    if base.kept:
+        tables = f"{len(base.kept)} of {len(content.tables)} tables"
+        progress(f"copy {base.database.name}, which has the rows of {tables}", 0, 0)
+    copy_by_spare(server, admin, list_databases(admin, live), base.database, build)
+    try:
+        rows, catalog_rows = _fill(server, build, content, schema, base, progress)
+        stamp = Stamp(
+            content_id=content.content_id,
+            source=content.source,
+            label=content.label,
+            commit=commit,
+            loaded_at=now(),
+            tool=__version__,
+            horizon=transaction_horizon(admin),
+            catalog=schema.catalog,
+            catalog_rows=catalog_rows,
+            schema_id=content.schema_id,
+            rows=rows,
+            digests=digests_of(content.backup) if content.backup else {},
+        )
+        finish(admin, build, template_name(live, content.content_id), stamp)
+    except BaseException:
+        drop(admin, build, quietly=True)
+        raise
+    return stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +190,13 @@ def private_database(
     Everything a load checks is checked. `admin` is the session with the lock.
     """
     schema = schema_database(server, admin, live, content, progress)
-    for indexes_last in (True, False):
+    bare = next(d for d in list_databases(admin, live) if d.name == schema.name)
+    for base in (Base(bare), Base(bare, indexes_last=False)):
         build = build_name(live)
         copy_database(server, admin, schema.name, build)
         try:
             try:
-                _fill(server, build, content, schema, progress, indexes_last=indexes_last)
+                _fill(server, build, content, schema, base, progress)
             except _Unequal:
                 continue
             yield build
@@ -202,28 +226,32 @@ def _fill(
     build: str,
     content: Content,
     schema: SchemaDatabase,
+    base: Base,
     progress: Progress,
-    *,
-    indexes_last: bool,
 ) -> tuple[dict[str, int], int]:
-    """Put the rows into a copy of the schema's database; count them by table, and the catalogs'."""
+    """Put the rows into a copy of the base; count them by table, and the catalogs'."""
     with load_sessions(server, build, *share_out(os.cpu_count() or 2)) as sessions:
         first = sessions[0]
         tables = read_tables(first)
         rows: dict[str, int] = {}
         if content.backup is not None:
             check_fit(content.backup, tables, _sequences(first))
+            if base.kept and leave_values_out(content.backup, tables):
+                raise _Unequal("rows of the backup leave values to defaults")
             loader = RowLoader(
                 sessions,
                 content.backup,
                 tables,
                 progress,
                 partial(_refuse_traces, server, schema),
-                indexes_last=indexes_last,
+                kept=base.kept,
+                indexes_last=base.indexes_last,
             )
             loader.run()
             rows = loader.rows
         others = {name: table for name, table in tables.items() if name not in rows}
+        if base.kept and (odd := odd_rows(first, others, base.stamp)):
+            raise _Unequal(f"{odd[0]} was changed in {base.database.name}")
         rows.update(count_rows(first, others))
         return rows, catalog_state(first, age=0).rows
 

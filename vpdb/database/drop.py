@@ -46,5 +46,5 @@ def drop_behind(server: Server, admin: Connection, names: Sequence[str]) -> None
     for name in others:
         with suppress(ServerUnreachable):
             session = server.connect(MAINTENANCE_DATABASE, purpose="drop", settings=UNATTENDED)
-            leave_behind([partial(drop, session, name, quietly=True)], session.close)
-    leave_behind([partial(drop, admin, last, quietly=True)], admin.close)
+            leave_behind(partial(drop, session, name, quietly=True), session.close)
+    leave_behind(partial(drop, admin, last, quietly=True), admin.close)

@@ -42,9 +42,7 @@ def reset(
         stamp = present.stamp if present else None
         template = find_template(databases, stamp.content_id) if stamp else None
         if template is not None:
-            return replace_live(
-                server, admin, settings, template, "cloned", progress, doomed, is_reset=True
-            )
+            return replace_live(server, admin, settings, template, "cloned", progress, doomed)
     content = choose()
     if stamp is not None and stamp.content_id and stamp.content_id != content.content_id:
         raise NothingThere(

@@ -55,14 +55,13 @@ def replace_live(
     doomed: list[str],
     *,
     origin: str = "",
-    is_reset: bool = False,
 ) -> LoadResult:
     """Put a fresh clone of a template or snapshot in the live database's place.
 
     The live database is renamed in the same transaction; whether it is kept is decided
     afterwards, when nobody can write to it any more. What is not to be kept, and what there is no
-    more room for, is added to `doomed`, for the caller to drop. Who resets once is taken to do so
-    again: a reset leaves a spare of the template, other commands would do that work for nothing.
+    more room for, is added to `doomed`, for the caller to drop. A template leaves its spares: the
+    next reset copies it, and so does the next load where it has most of the rows.
     """
     live = settings.database
     # Ends sessions while `admin` renames, then copies behind its back what the next reset wants.
@@ -74,14 +73,13 @@ def replace_live(
             new, aside = _swap_in(server, admin, helper, settings, source, origin, progress)
         databases = list_databases(admin, live, sizes=True)
         for template in (d for d in databases if d.oid == source.oid and d.kind == "template"):
-            missing = missing_spares(databases, template, settings)
-            sources = [d for d in missing if is_reset or d.kind == "schema"]
+            sources = missing_spares(databases, template, settings)
         replaced = next((d for d in databases if d.name == aside), None)
         if replaced is not None:
             progress("look for local changes in the replaced database", 0, 0)
             changes = settle(server, admin, settings, databases, replaced)
     finally:
-        make_spares_behind(helper, sources, live)
+        make_spares_behind(server, helper, sources, live)
     goes = [] if replaced is None or changes else [replaced.name]
     beyond = superfluous([d for d in databases if d.name not in goes], settings)
     # The former live database comes last: the session with the lock drops it, so that the next

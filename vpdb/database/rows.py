@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,8 +91,9 @@ def load_sessions(
 class RowLoader:
     """Fills one private database over load_sessions(); without `indexes_last`, indexes grow too.
 
-    `look` is called with a session once all that was switched off is on again. `rows` are counted
-    afterwards, by table.
+    The tables in `kept` hold the backup's rows already, proven among each other. `look` is called
+    with a session once all that was switched off is on again. `rows` are counted afterwards, by
+    table that was filled.
     """
 
     sessions: Sequence[Connection]
@@ -100,10 +101,13 @@ class RowLoader:
     tables: Mapping[str, Table]
     progress: Progress
     look: Callable[[Connection], None]
+    kept: Collection[str] = ()
     indexes_last: bool = True
     rows: dict[str, int] = field(default_factory=dict)
     _bytes: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    # All that the backup has rows for, and of these what is to fill.
+    _all: list[RowGroup] = field(default_factory=list)
     _groups: dict[str, RowGroup] = field(default_factory=dict)
     _keys: dict[str, ForeignKey] = field(default_factory=dict)
 
@@ -112,18 +116,19 @@ class RowLoader:
 
         Raises BackupRefused, with the line where it is known, for rows that break the schema.
         """
-        groups = group_blocks(self.backup.blocks, self.tables)
-        self._groups = {group.name: group for group in groups}
+        self._all = group_blocks(self.backup.blocks, self.tables)
+        self._groups = {group.name: group for group in self._all if not self._is_kept(group)}
         first = self.sessions[0]
         crew = Crew(self.sessions, self._work, Connection.cancel)
         crew.run(self._plan(first), self._tick)
         self._refresh_views(first)
         self._set_sequences(first)
 
+    def _is_kept(self, group: RowGroup) -> bool:
+        return all(block.name in self.kept for block in group.blocks)
+
     def _plan(self, session: Connection) -> list[Job]:
-        group_of = {
-            table.oid: group.name for group in self._groups.values() for table in group.members
-        }
+        group_of = {table.oid: group.name for group in self._all for table in group.members}
         with session.cursor() as cursor:
             indexes: dict[str, str] = {}
             if self.indexes_last:
@@ -139,16 +144,22 @@ class RowLoader:
                 for oid in (table.oid, table.root):
                     filled_under.setdefault(oid, set()).add(group_of[table.oid])
         self._keys = {f"{key.table}.{key.name}": key for key in keys}
+        ends = {
+            name: {
+                group
+                for oid in (key.table_oid, key.referenced_oid)
+                for group in filled_under.get(oid, ())
+            }
+            for name, key in self._keys.items()
+        }
         return plan_jobs(
             tables={name: group.weight for name, group in self._groups.items()},
             indexes=indexes,
             foreign_keys={
-                name: {
-                    group
-                    for oid in (key.table_oid, key.referenced_oid)
-                    for group in filled_under.get(oid, ())
-                }
-                for name, key in self._keys.items()
+                name: groups
+                for name, groups in ends.items()
+                # Between kept tables it was proven before.
+                if not groups or groups & self._groups.keys()
             },
         )
 
@@ -157,7 +168,7 @@ class RowLoader:
         if self._bytes >= total:
             self.progress("build indexes, prove foreign keys", 0, 0)
             return
-        rows = self.backup.rows
+        rows = sum(block.rows for group in self._groups.values() for block in group.blocks)
         done = rows * self._bytes // total
         self.progress(f"load rows: {count(done)} of {count(rows)} rows", self._bytes, total)
 
@@ -182,6 +193,8 @@ class RowLoader:
         with session.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute(query("hide_triggers"), {"tables": oids})
+            if self.kept:  # else there is nothing to forget
+                cursor.execute(query("forget_statistics"), {"tables": oids})
             # The backup has the whole table: rows that the schema files put in give way. TRUNCATE
             # also is what allows COPY FREEZE, and no write-ahead log at wal_level minimal.
             for table in group.leaves:

@@ -1,4 +1,4 @@
-"""A spare: a copy that stands ready, of the template a reset clones or the schema of the next load.
+"""A spare: a copy that stands ready of what the next reset or load copies, template or schema.
 
 Its name tells what it is a copy of, by oid: PostgreSQL makes a database and its name visible in one
 step, so it needs no mark of being complete. Nobody can connect to it, not even a superuser, so it
@@ -19,9 +19,10 @@ from vpdb.config import Settings
 from vpdb.database.behind import leave_behind
 from vpdb.database.names import spare_name
 from vpdb.database.plan import find_spare, spare_sources
-from vpdb.database.server import Server
+from vpdb.database.server import MAINTENANCE_DATABASE, UNATTENDED, Server
 from vpdb.database.stamp import Database
 from vpdb.database.swap import copy_database
+from vpdb.errors import ServerUnreachable
 
 Connection = psycopg2.extensions.connection
 
@@ -51,12 +52,23 @@ def make_spare(admin: Connection, source: Database, live: str) -> None:
         cursor.execute(statement)
 
 
-def make_spares_behind(admin: Connection, sources: Sequence[Database], live: str) -> None:
-    """Leave spares to a thread that makes them by this session, then closes it.
+def make_spares_behind(
+    server: Server, admin: Connection, sources: Sequence[Database], live: str
+) -> None:
+    """Leave spares to threads that make them, one by this session, which is closed in any case.
 
-    Nothing depends on whether they come.
+    Each has a session of its own: a program that ends waits for none of them. Nothing depends on
+    whether they come.
     """
-    leave_behind([partial(make_spare, admin, source, live) for source in sources], admin.close)
+    if not sources:
+        admin.close()
+        return
+    *others, last = sources
+    for source in others:
+        with suppress(ServerUnreachable):
+            session = server.connect(MAINTENANCE_DATABASE, purpose="spare", settings=UNATTENDED)
+            leave_behind(partial(make_spare, session, source, live), session.close)
+    leave_behind(partial(make_spare, admin, last, live), admin.close)
 
 
 def copy_by_spare(

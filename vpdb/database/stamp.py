@@ -32,7 +32,9 @@ class Stamp:
     later one was written afterwards. `rows` counts every table at load time, named as in SQL.
     `catalog` is the fingerprint of tables, columns, functions and the rest, which the files behind
     `schema_id` give; `catalog_rows` counts the rows that describe them, 0 where the horizon says
-    nothing of those. Without a content id the database was not made by a load.
+    nothing of those. `digests` identify the rows that the backup brought, by table, and name the
+    sequences it set; base.digests_of() makes them. Without a content id the database was not made
+    by a load.
     """
 
     content_id: str
@@ -47,6 +49,7 @@ class Stamp:
     catalog_rows: int = 0
     schema_id: str = ""
     rows: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     # Why and since when a kept database or a snapshot is there.
     kept_because: str = ""
     kept_at: str = ""
