@@ -16,6 +16,7 @@ from vpdb.database.find import find_server
 from vpdb.database.server import Server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+REAL_BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
 PASSWORD = 'a-test\'s "password"'
 
 

@@ -20,7 +20,7 @@ from vpdb.database.replace import (
     superfluous,
 )
 from vpdb.database.server import Server
-from vpdb.database.spare import make_spare, missing_spares
+from vpdb.database.spare import lacks_spare, make_spare
 from vpdb.database.stamp import Database, list_databases
 from vpdb.progress import Progress, quiet
 
@@ -101,7 +101,7 @@ def prepare_load(server: Server, settings: Settings, content: Content) -> None:
         )
         databases = list_databases(admin, live, sizes=True)
         template = next(d for d in databases if d.oid == template.oid)
-        if template in missing_spares(databases, template, settings):
+        if lacks_spare(databases, template, settings):
             make_spare(admin, template, live)
 
 

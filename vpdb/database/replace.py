@@ -19,7 +19,7 @@ from vpdb.database.orphans import remove_orphans
 from vpdb.database.plan import find_live, leftovers, over_limit, undecided
 from vpdb.database.reference import open_reference
 from vpdb.database.server import MAINTENANCE_DATABASE, UNATTENDED, Server, told_as
-from vpdb.database.spare import copy_by_spare, make_spares_behind, missing_spares
+from vpdb.database.spare import copy_by_spare, make_spare_behind, next_spare
 from vpdb.database.stamp import Database, Stamp, comment_on, list_databases, now
 from vpdb.database.swap import Rename, hand_over, swap
 from vpdb.progress import Progress
@@ -60,26 +60,26 @@ def replace_live(
 
     The live database is renamed in the same transaction; whether it is kept is decided
     afterwards, when nobody can write to it any more. What is not to be kept, and what there is no
-    more room for, is added to `doomed`, for the caller to drop. A template leaves its spares: the
-    next reset copies it, and so does the next load where it has most of the rows.
+    more room for, is added to `doomed`, for the caller to drop. What the next command will copy
+    gets a spare behind everybody's back.
     """
     live = settings.database
     # Ends sessions while `admin` renames, then copies behind its back what the next reset wants.
     helper = server.connect(MAINTENANCE_DATABASE, purpose="swap", settings=UNATTENDED)
-    sources: list[Database] = []
+    wanted: Database | None = None
     changes = NO_CHANGES
     try:
         with told_as(f"replace {live}", "It is as it was; run it again"):
             new, aside = _swap_in(server, admin, helper, settings, source, origin, progress)
         databases = list_databases(admin, live, sizes=True)
         for template in (d for d in databases if d.oid == source.oid and d.kind == "template"):
-            sources = missing_spares(databases, template, settings)
+            wanted = next_spare(databases, template, settings)
         replaced = next((d for d in databases if d.name == aside), None)
         if replaced is not None:
             progress("look for local changes in the replaced database", 0, 0)
             changes = settle(server, admin, settings, databases, replaced)
     finally:
-        make_spares_behind(server, helper, sources, live)
+        make_spare_behind(helper, wanted, live)
     goes = [] if replaced is None or changes else [replaced.name]
     beyond = superfluous([d for d in databases if d.name not in goes], settings)
     # The former live database comes last: the session with the lock drops it, so that the next

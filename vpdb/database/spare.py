@@ -19,10 +19,9 @@ from vpdb.config import Settings
 from vpdb.database.behind import leave_behind
 from vpdb.database.names import spare_name
 from vpdb.database.plan import find_spare, spare_sources
-from vpdb.database.server import MAINTENANCE_DATABASE, UNATTENDED, Server
+from vpdb.database.server import Server
 from vpdb.database.stamp import Database
 from vpdb.database.swap import copy_database
-from vpdb.errors import ServerUnreachable
 
 Connection = psycopg2.extensions.connection
 
@@ -30,17 +29,26 @@ Connection = psycopg2.extensions.connection
 LARGEST_BYTES = 64 * 1024 * 1024
 
 
-def missing_spares(
+def lacks_spare(databases: Sequence[Database], source: Database, settings: Settings) -> bool:
+    """Tell whether a database should have a spare and has none; its size has to be known."""
+    return (
+        bool(settings.templates and settings.cache_limit_gb)
+        and source.size_bytes <= LARGEST_BYTES
+        and find_spare(databases, source) is None
+    )
+
+
+def next_spare(
     databases: Sequence[Database], template: Database, settings: Settings
-) -> list[Database]:
-    """Give those of a template and its schema that should have a spare; sizes have to be known."""
-    if not settings.templates or not settings.cache_limit_gb:
-        return []
-    return [
-        source
-        for source in spare_sources(databases, template)
-        if source.size_bytes <= LARGEST_BYTES and find_spare(databases, source) is None
-    ]
+) -> Database | None:
+    """Give the database to make a spare of: a template's schema, where that has one the template.
+
+    A load of everything takes the schema's, so it leaves another of that. What takes none, or the
+    template's own (a reset, a load of few tables), leaves one of the template: who does so once is
+    taken to do so again. One at a time, since clients feel it while files are copied.
+    """
+    sources = reversed(spare_sources(databases, template))
+    return next((d for d in sources if lacks_spare(databases, d, settings)), None)
 
 
 def make_spare(admin: Connection, source: Database, live: str) -> None:
@@ -52,23 +60,15 @@ def make_spare(admin: Connection, source: Database, live: str) -> None:
         cursor.execute(statement)
 
 
-def make_spares_behind(
-    server: Server, admin: Connection, sources: Sequence[Database], live: str
-) -> None:
-    """Leave spares to threads that make them, one by this session, which is closed in any case.
+def make_spare_behind(admin: Connection, source: Database | None, live: str) -> None:
+    """Leave a spare to a thread that makes it by this session, which is closed in any case.
 
-    Each has a session of its own: a program that ends waits for none of them. Nothing depends on
-    whether they come.
+    Nothing depends on whether it comes.
     """
-    if not sources:
+    if source is None:
         admin.close()
-        return
-    *others, last = sources
-    for source in others:
-        with suppress(ServerUnreachable):
-            session = server.connect(MAINTENANCE_DATABASE, purpose="spare", settings=UNATTENDED)
-            leave_behind(partial(make_spare, session, source, live), session.close)
-    leave_behind(partial(make_spare, admin, last, live), admin.close)
+    else:
+        leave_behind(partial(make_spare, admin, source, live), admin.close)
 
 
 def copy_by_spare(
