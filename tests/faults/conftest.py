@@ -13,25 +13,25 @@ import pytest
 
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, rows_of
-from tests.support.server import CHECKOUT, running_server
+from tests.support.server import CHECKOUT, REAL_BACKUP, running_server
 from vpdb import docker
 from vpdb.database.find import find_server
 from vpdb.database.orphans import orphaned_directories
 from vpdb.database.server import Server
 
-REAL = CHECKOUT / "backups" / "production_backup_data_only.sql"
 Rows = dict[str, list[str]]
 
 
 @dataclass
 class Arena:
-    """A stack with an old and a new content, known row for row."""
+    """A stack with an old and a new content, known row for row; `news` are those to choose from."""
 
     stack: Stack
     old: Path
     new: Path
     old_rows: Rows = field(default_factory=dict)
     new_rows: Rows = field(default_factory=dict)
+    news: list[tuple[Path, Rows]] = field(default_factory=list)
 
     @property
     def server(self) -> Server:
@@ -113,24 +113,25 @@ def victim() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def arena(victim: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    """The real backup as the old content; the same with one row changed and one gone as the new."""
+    """The real backup as the old content; new ones that differ in the largest table, or a small."""
     folder = tmp_path_factory.mktemp("arena")
     with new_stacks(victim, folder) as make:
         stack = make()
-        new = folder / f"new-{secrets.token_hex(4)}.sql"
-        new.write_bytes(changed_backup(REAL.read_bytes()))
-        arena = Arena(stack, REAL, new)
-        arena.run("load", new)
-        arena.new_rows = arena.rows()
-        arena.run("load", REAL)
+        arena = Arena(stack, REAL_BACKUP, REAL_BACKUP)
+        for table in ("adverse_drug_reactions", "product_active_substances"):
+            new = folder / f"new-{secrets.token_hex(4)}.sql"
+            new.write_bytes(without_last_row(REAL_BACKUP.read_bytes(), table))
+            arena.run("load", new)
+            arena.news.append((new, arena.rows()))
+        arena.new, arena.new_rows = arena.news[0]
+        arena.run("load", REAL_BACKUP)
         arena.old_rows = arena.rows()
-        assert arena.old_rows != arena.new_rows
+        assert all(rows != arena.old_rows for _, rows in arena.news)
         yield arena
 
 
-def changed_backup(text: bytes) -> bytes:
-    """Take the last adverse drug reaction away and rename every product's storage."""
-    head, copy, rows = text.partition(b"COPY vpv4.adverse_drug_reactions ")
+def without_last_row(text: bytes, table: str) -> bytes:
+    head, copy, rows = text.partition(f"COPY vpv4.{table} ".encode())
     assert copy
     block, end, tail = rows.partition(b"\n\\.\n")
     return head + copy + block.rpartition(b"\n")[0] + end + tail

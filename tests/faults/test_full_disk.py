@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import Arena, changed_backup
+from tests.faults.conftest import Arena, without_last_row
 from tests.integration.conftest import new_stacks
 from tests.support import memory
 from tests.support.contents import ask
-from tests.support.server import image_tag, running_server
+from tests.support.server import REAL_BACKUP, image_tag, running_server
 from vpdb import docker
 
 FILLER = f"{memory.DATA}/filler"
@@ -21,8 +21,6 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture(scope="module")
 def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena, str]]:
     """A server on a volume of 400 MB in memory; a second container keeps the volume mounted."""
-    from tests.faults.conftest import REAL
-
     name = f"vpdb-test-disk-{secrets.token_hex(4)}"
     try:
         memory.make_volume(name, image_tag(), size="size=400m", always=True)
@@ -34,11 +32,13 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena
             folder = tmp_path_factory.mktemp("disk")
             with new_stacks(server, folder) as make:
                 new = folder / "new.sql"
-                new.write_bytes(changed_backup(REAL.read_bytes()))
-                arena = Arena(make(), REAL, new)
+                new.write_bytes(
+                    without_last_row(REAL_BACKUP.read_bytes(), "adverse_drug_reactions")
+                )
+                arena = Arena(make(), REAL_BACKUP, new)
                 arena.run("load", new, templates=0)
                 arena.new_rows = arena.rows()
-                arena.run("load", REAL, templates=0)
+                arena.run("load", REAL_BACKUP, templates=0)
                 arena.old_rows = arena.rows()
                 yield arena, name
     finally:

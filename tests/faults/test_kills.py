@@ -29,10 +29,11 @@ NOTE = "SELECT storage_note FROM vpv4.products WHERE product_id = 1"
 def begin(arena: Arena, seed: int) -> tuple[random.Random, bool]:
     """Start from the old content; now and then with local changes, and without a template."""
     chance = random.Random(seed)
+    arena.new, arena.new_rows = chance.choice(arena.news)
     arena.run("load", arena.old)
     if chance.random() < 0.5:
-        # Else the new content is only cloned.
-        arena.run("load", arena.old, templates=0)
+        # Else the new content is only cloned. The old one's template is what a load may begin with.
+        arena.run("load", arena.old, templates=chance.choice((0, 1)))
     changed = chance.random() < 0.4
     if changed:
         arena.stack.ask(MINE)

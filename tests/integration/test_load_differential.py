@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, databases_of, rows_of
 from vpdb import docker
+from vpdb.database import base, build
 from vpdb.database.catalog import catalog_differences, read_catalog
 from vpdb.database.server import Server
 from vpdb.sql_names import quote_literal, quote_name
@@ -211,37 +213,102 @@ def test_our_loader_equals_psql_in_numbers(form: str, workshop: Stack, schema: l
     compare(form, workshop, schema)
 
 
-def compare(form: str, stack: Stack, schema: list[Table]) -> None:
+@pytest.mark.parametrize("form", ["COPY", "gzip", "archive"])
+def test_a_load_that_keeps_tables_equals_psql(form: str, workshop: Stack) -> None:
+    keep_tables(form, workshop, settings(SECOND_LOADS, max_examples=3))
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("form", ["COPY", "gzip", "archive"])
+def test_a_load_that_keeps_tables_equals_psql_in_numbers(form: str, workshop: Stack) -> None:
+    keep_tables(form, workshop, settings(SECOND_LOADS, max_examples=60))
+
+
+SECOND_LOADS = settings(
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate, Phase.target),
+    suppress_health_check=SLOW,
+)
+
+
+def keep_tables(form: str, stack: Stack, how: settings) -> None:
+    """Load a dump, then one of the same schema in which some tables differ."""
+    kept: list[str] = []
+
+    def find(*args: Any) -> base.Base | None:
+        found = base.find_base(*args)
+        kept.extend(found.kept if found else ())
+        return found
+
+    @how
+    @given(schema=SCHEMAS, changed=st.sets(st.integers(0, 3), min_size=1, max_size=2))
+    def run(schema: list[Table], changed: set[int]) -> None:
+        compare(form, stack, schema, [schema[n] for n in changed if n < len(schema)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_WORTH", 0)
+        patch.setattr(build, "find_base", find)
+        run()
+    assert kept, "no load began with a template"
+
+
+def compare(form: str, stack: Stack, schema: list[Table], changed: Sequence[Table] = ()) -> None:
+    """Load and restore a dump, then, where tables are to be `changed`, another one."""
     # A dump without a single row is refused: as INSERTs it does not even name a table.
     assume(any(table.rows for table in schema))
-    flags, pack, suffix = FORMS[form]
     text = schema_sql(schema)
     stack.use_schema(text)
-    source, target = (
-        f"{stack.live}_a{secrets.token_hex(3)}",
-        f"{stack.live}_b{secrets.token_hex(3)}",
-    )
+    source = f"{stack.live}_a{secrets.token_hex(3)}"
     try:
-        for name in (source, target):
-            ask(stack.server, "postgres", f"CREATE DATABASE {name} TEMPLATE template0")
-            stack.server.psql(name, text.encode())
-        with stack.server.session(target) as connection:
-            catalog = read_catalog(connection)
+        create(stack, source, text)
         fill(stack.server, source, schema)
-        dump = stack.dump("--schema=vpv4", *flags, database=source)
-        # What psql restores is the same rows as text, without the schema of a full dump.
-        plain_flags = ("-Fc",) if suffix == ".dump" else ("--data-only", *flags)
-        plain = stack.dump("--schema=vpv4", *plain_flags, database=source)
-        restore_with_psql(stack, target, plain, suffix if suffix == ".dump" else ".sql")
-        path = Path(stack.folder / "backups" / f"random{suffix}")
-        path.write_bytes(pack(dump))
-        stack.load(source="backup", backup=str(path), templates=0, keptDatabases=0)
-        assert rows_of(stack.server, stack.live) == rows_of(stack.server, target)
-        with stack.server.session(stack.live) as connection:
-            assert catalog_differences(catalog, read_catalog(connection)) == []
+        load_and_restore(form, stack, source, text, templates=1 if changed else 0)
+        if changed:
+            for table in changed:
+                change(stack.server, source, table, schema)
+            load_and_restore(form, stack, source, text, templates=1)
     finally:
-        for name in databases_of(stack.server, stack.live):
+        for name in databases_of(stack.server, stack.live, spares=True):
             ask(stack.server, "postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def create(stack: Stack, name: str, text: str) -> None:
+    ask(stack.server, "postgres", f"CREATE DATABASE {name} TEMPLATE template0")
+    stack.server.psql(name, text.encode())
+
+
+def change(server: Server, database: str, table: Table, schema: list[Table]) -> None:
+    """Add a row to a table; take its first away where no foreign key can point to it."""
+    name = f"vpv4.{quote_name(table.name)}"
+    referenced = {schema[t.parent % len(schema)].name for t in schema if t.parent is not None}
+    statements = ["SET session_replication_role = replica"]
+    if table.name not in referenced:
+        statements.append(f"DELETE FROM {name} WHERE __id = 1")
+    statements.append(f"INSERT INTO {name} (__id) VALUES (1000)")
+    with server.session(database) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def load_and_restore(form: str, stack: Stack, source: str, text: str, *, templates: int) -> None:
+    """Dump the source, load that dump and restore it with psql; both must give the same."""
+    flags, pack, suffix = FORMS[form]
+    target = f"{stack.live}_b{secrets.token_hex(3)}"
+    create(stack, target, text)
+    with stack.server.session(target) as connection:
+        catalog = read_catalog(connection)
+    dump = stack.dump("--schema=vpv4", *flags, database=source)
+    # What psql restores is the same rows as text, without the schema of a full dump.
+    plain_flags = ("-Fc",) if suffix == ".dump" else ("--data-only", *flags)
+    plain = stack.dump("--schema=vpv4", *plain_flags, database=source)
+    restore_with_psql(stack, target, plain, suffix if suffix == ".dump" else ".sql")
+    path = Path(stack.folder / "backups" / f"random{suffix}")
+    path.write_bytes(pack(dump))
+    stack.load(source="backup", backup=str(path), templates=templates, keptDatabases=0)
+    assert rows_of(stack.server, stack.live) == rows_of(stack.server, target)
+    with stack.server.session(stack.live) as connection:
+        assert catalog_differences(catalog, read_catalog(connection)) == []
 
 
 def test_names_are_quoted_as_the_server_does(server: Server) -> None:
