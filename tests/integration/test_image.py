@@ -131,6 +131,17 @@ def test_the_container_becomes_healthy(started: Plain) -> None:
         time.sleep(0.5)
 
 
+def test_a_health_check_that_takes_too_long_ends_no_session(plain: Plain) -> None:
+    """Docker kills it; its exit code must not reach PostgreSQL, process 1, as a session's crash."""
+    plain.run("--health-interval=1s", "--health-timeout=1s")
+    plain.ask("SELECT 1")
+    lock = "BEGIN; LOCK pg_database IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6); COMMIT"
+    plain.ask_inside(lock)
+    checks = docker.run("inspect", "--format", "{{json .State.Health.Log}}", plain.name)
+    assert b"exceeded timeout" in checks
+    assert "terminating any other active" not in docker.logs(plain.name, lines=200)
+
+
 def test_every_setting_of_the_settings_file_is_in_force(started: Plain) -> None:
     names = [
         line.split("=")[0].strip()
