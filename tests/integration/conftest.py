@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 from tests.integration import cli_stack
 from tests.support.contents import ask, databases_of, spares_of
+from tests.support.schemas import ROWS, SCHEMA
 from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
 from vpdb.config import Settings
@@ -115,6 +116,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cli_stack.Stack
         yield made
     finally:
         made.remove()
+
+
+@pytest.fixture(scope="module")
+def source(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose live database has the odd schema, and rows put in by hand; only read from."""
+    with new_stacks(server, tmp_path_factory.mktemp("source")) as make:
+        stack = make()
+        stack.use_schema(SCHEMA)
+        stack.load(source="empty")
+        ask(stack.server, stack.live, ROWS)
+        yield stack
 
 
 @pytest.fixture

@@ -14,11 +14,10 @@ import zstandard
 
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, rows_of
-from tests.support.schemas import ROWS, SCHEMA
+from tests.support.schemas import SCHEMA
 from vpdb.database import build
 from vpdb.database.catalog import catalog_differences, read_catalog
 from vpdb.database.load import load_content
-from vpdb.database.server import Server
 from vpdb.errors import BackupRefused, VpdbError
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
@@ -39,17 +38,6 @@ FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "archive": (("-Fc",), bytes, ".dump"),
     "archive of data": (("-Fc", "--data-only", "-Z0"), bytes, ".dump"),
 }
-
-
-@pytest.fixture(scope="module")
-def source(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose live database has the odd schema, and rows put in by hand; only read from."""
-    with new_stacks(server, tmp_path_factory.mktemp("source")) as make:
-        stack = make()
-        stack.use_schema(SCHEMA)
-        stack.load(source="empty")
-        ask(stack.server, stack.live, ROWS)
-        yield stack
 
 
 @pytest.fixture(scope="module")
