@@ -6,6 +6,7 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 
 BEHIND_THREAD = "left behind"
 # Nobody is kept from leaving for longer by a statement that is being sent; in seconds.
@@ -18,8 +19,10 @@ def leave_behind(step: Callable[[], object], end: Callable[[], object]) -> None:
     The program ends no sooner than the step has begun. A statement that has reached the server by
     then is carried out (a session with the settings UNATTENDED).
     """
+    began: SimpleQueue[float] = SimpleQueue()
 
     def work() -> None:
+        began.put(time.monotonic())
         try:
             step()
         finally:
@@ -27,10 +30,9 @@ def leave_behind(step: Callable[[], object], end: Callable[[], object]) -> None:
 
     # A daemon, so that nothing waits for its end; until the statement is sent something does.
     thread = threading.Thread(target=work, name=BEHIND_THREAD, daemon=True)
-    began_at = time.monotonic()
 
     def see_it_sent() -> None:
-        thread.join(max(0.0, began_at + _SEND_S - time.monotonic()))
+        thread.join(max(0.0, began.get() + _SEND_S - time.monotonic()))
 
     atexit.register(see_it_sent)
     thread.start()
