@@ -60,7 +60,7 @@ def _fill(server: Server, database: str, backup: Path, waiting: SimpleQueue[RowB
                 file.seek(block.start)
                 cursor.copy_expert(
                     sql.SQL("COPY {} ({}) FROM STDIN WITH (FREEZE)").format(table, _columns(block)),
-                    _Part(file, block.end - block.start),
+                    _Part(file, block.size),
                     _CHUNK_BYTES,
                 )
             connection.commit()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Stack, new_stacks
+from tests.support.backups import without_last_row
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT, REAL_BACKUP, running_server
 from vpdb import docker
@@ -118,7 +119,7 @@ def arena(victim: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with new_stacks(victim, folder) as make:
         stack = make()
         arena = Arena(stack, REAL_BACKUP, REAL_BACKUP)
-        for table in ("adverse_drug_reactions", "product_active_substances"):
+        for table in ("vpv4.adverse_drug_reactions", "vpv4.product_active_substances"):
             new = folder / f"new-{secrets.token_hex(4)}.sql"
             new.write_bytes(without_last_row(REAL_BACKUP.read_bytes(), table))
             arena.run("load", new)
@@ -128,10 +129,3 @@ def arena(victim: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         arena.old_rows = arena.rows()
         assert all(rows != arena.old_rows for _, rows in arena.news)
         yield arena
-
-
-def without_last_row(text: bytes, table: str) -> bytes:
-    head, copy, rows = text.partition(f"COPY vpv4.{table} ".encode())
-    assert copy
-    block, end, tail = rows.partition(b"\n\\.\n")
-    return head + copy + block.rpartition(b"\n")[0] + end + tail

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import Arena, without_last_row
+from tests.faults.conftest import Arena
 from tests.integration.conftest import new_stacks
 from tests.support import memory
+from tests.support.backups import without_last_row
 from tests.support.contents import ask
 from tests.support.server import REAL_BACKUP, image_tag, running_server
 from vpdb import docker
@@ -33,7 +34,7 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena
             with new_stacks(server, folder) as make:
                 new = folder / "new.sql"
                 new.write_bytes(
-                    without_last_row(REAL_BACKUP.read_bytes(), "adverse_drug_reactions")
+                    without_last_row(REAL_BACKUP.read_bytes(), "vpv4.adverse_drug_reactions")
                 )
                 arena = Arena(make(), REAL_BACKUP, new)
                 arena.run("load", new, templates=0)

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Stack
+from tests.support.backups import change_row, without_last_row
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.schemas import SCHEMA
 from tests.support.server import REAL_BACKUP
 from vpdb.database.catalog import catalog_differences, read_catalog
 from vpdb.database.changes import changes_in
 from vpdb.database.load import load_content
-from vpdb.database.plan import find_live
-from vpdb.database.stamp import Stamp, list_databases
+from vpdb.database.stamp import Stamp, read_stamp
 from vpdb.errors import BackupRefused
 
 LARGE, SMALL = "vpv4.adverse_drug_reactions", "vpv4.manufacturers"
@@ -35,24 +35,15 @@ ODD_CHANGES = {
 
 
 def stamp_of(stack: Stack) -> Stamp:
-    with stack.server.session("postgres") as admin:
-        live = find_live(list_databases(admin, stack.live))
-    assert live is not None
-    assert live.stamp is not None
-    return live.stamp
+    stamp = read_stamp(stack.server, stack.live)
+    assert stamp is not None
+    return stamp
 
 
 def file_of(stack: Stack, table: str) -> object:
     """Give the number of the file a table's rows are in; filling a table gives it another one."""
     ((number,),) = stack.ask("SELECT pg_relation_filenode(%s)::int8", table)
     return number
-
-
-def change_row(text: bytes, table: str, old: bytes, new: bytes) -> bytes:
-    head, copy, rows = text.partition(f"COPY {table} ".encode())
-    assert copy
-    assert old in rows
-    return head + copy + rows.replace(old, new, 1)
 
 
 def small_change(text: bytes) -> bytes:
@@ -173,10 +164,7 @@ def test_only_a_full_load_refuses_a_backup(real: Stack, new_stack: Callable[[], 
 
 def test_a_row_that_breaks_a_key_into_a_kept_table_is_refused(real: Stack) -> None:
     path = real.folder / "broken.sql"
-    text = REAL_BACKUP.read_bytes()
-    head, copy, rows = text.partition(b"COPY vpv4.manufacturers ")
-    block, end, tail = rows.partition(b"\n\\.\n")
-    path.write_bytes(head + copy + block.rpartition(b"\n")[0] + end + tail)
+    path.write_bytes(without_last_row(REAL_BACKUP.read_bytes(), SMALL))
     before, names = rows_of(real.server, real.live), real.databases()
     with pytest.raises(BackupRefused, match=r"which vpv4\.manufacturers does not have"):
         real.load(source="backup", backup=str(path))

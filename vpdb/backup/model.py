@@ -39,6 +39,11 @@ class RowBlock:
     def name(self) -> str:
         return qualified_name(self.schema, self.table)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the uncompressed file."""
+        return self.end - self.start
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceValue:

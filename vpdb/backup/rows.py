@@ -104,10 +104,10 @@ class _Limited(Source):
 
     def __init__(self, source: Source, block: RowBlock, backup: Backup) -> None:
         # Compression stays "none": what the lexer looks for at a compressed file's start is done.
-        self.path, self.size = source.path, block.end - block.start
+        self.path, self.size = source.path, block.size
         self.consumed = self.produced = 0
         self.checkpoints = []
-        self._source, self._left = source, block.end - block.start
+        self._source, self._left = source, block.size
         self._skip = block.start - source.produced
 
     def read(self) -> bytes:

@@ -73,7 +73,7 @@ def find_base(
         return None
     weights = dict.fromkeys(digests, 0)
     for block in backup.blocks:
-        weights[block.name] += block.end - block.start
+        weights[block.name] += block.size
     best, most = None, _WORTH * sum(weights.values())
     for database in databases:
         stamp = database.stamp

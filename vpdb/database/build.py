@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import psycopg2.extensions
 from psycopg2 import sql
@@ -31,11 +32,14 @@ from vpdb.database.rows import RowLoader, load_sessions
 from vpdb.database.schema import run_schema_files
 from vpdb.database.server import Server, told_as
 from vpdb.database.spare import copy_by_spare
-from vpdb.database.stamp import Stamp, list_databases, now
+from vpdb.database.stamp import Database, Stamp, list_databases, now
 from vpdb.database.swap import copy_database, finish
 from vpdb.errors import BackupRefused
 from vpdb.progress import Progress
 from vpdb.queries import query
+
+if TYPE_CHECKING:
+    from vpdb.backup.model import Backup
 
 Connection = psycopg2.extensions.connection
 
@@ -63,7 +67,7 @@ def build_template(
         schema = schema_database(server, admin, live, content, progress)
         log(admin, f"build {template} from {content.label}")
         try:
-            for base in _bases(admin, live, content, schema):
+            for base in _bases(list_databases(admin, live), schema, content.backup):
                 try:
                     stamp = _build(server, admin, live, content, schema, base, commit, progress)
                 except _Unequal as trace:
@@ -83,12 +87,14 @@ def build_template(
 
 
 def _bases(
-    admin: Connection, live: str, content: Content, schema: SchemaDatabase
+    databases: Sequence[Database], schema: SchemaDatabase, backup: Backup | None = None
 ) -> Iterator[Base]:
-    """Give what to begin a load with, the fastest first; the last cannot turn out unequal."""
-    databases = list_databases(admin, live)
+    """Give what to begin a load with, the fastest first; the last cannot turn out unequal.
+
+    Without a backup to compare with, it is the schema alone.
+    """
     bare = next(d for d in databases if d.name == schema.name)
-    base = find_base(databases, bare, content.backup)
+    base = find_base(databases, bare, backup)
     if base is not None:
         yield base
     yield Base(bare)
@@ -190,8 +196,7 @@ def private_database(
     Everything a load checks is checked. `admin` is the session with the lock.
     """
     schema = schema_database(server, admin, live, content, progress)
-    bare = next(d for d in list_databases(admin, live) if d.name == schema.name)
-    for base in (Base(bare), Base(bare, indexes_last=False)):
+    for base in _bases(list_databases(admin, live), schema):
         build = build_name(live)
         copy_database(server, admin, schema.name, build)
         try:
@@ -250,9 +255,12 @@ def _fill(
             loader.run()
             rows = loader.rows
         others = {name: table for name, table in tables.items() if name not in rows}
-        if base.kept and (odd := odd_rows(first, others, base.stamp)):
+        if not base.kept:
+            rows.update(count_rows(first, others))
+        elif odd := odd_rows(first, others, base.stamp):
             raise _Unequal(f"{odd[0]} was changed in {base.database.name}")
-        rows.update(count_rows(first, others))
+        else:  # they were counted for that
+            rows.update({name: n for name, n in base.stamp.rows.items() if name in others})
         return rows, catalog_state(first, age=0).rows
 
 

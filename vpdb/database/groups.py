@@ -22,7 +22,7 @@ class RowGroup:
 
     @property
     def weight(self) -> int:
-        return sum(block.end - block.start for block in self.blocks)
+        return sum(block.size for block in self.blocks)
 
     @property
     def leaves(self) -> tuple[Table, ...]:

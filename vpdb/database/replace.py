@@ -64,7 +64,7 @@ def replace_live(
     gets a spare behind everybody's back.
     """
     live = settings.database
-    # Ends sessions while `admin` renames, then copies behind its back what the next reset wants.
+    # Ends sessions while `admin` renames, then makes a spare behind its back.
     helper = server.connect(MAINTENANCE_DATABASE, purpose="swap", settings=UNATTENDED)
     wanted: Database | None = None
     changes = NO_CHANGES
