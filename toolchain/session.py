@@ -41,6 +41,9 @@ class Session:
     def set_up_tools(self) -> None:
         """Make sure of Python packages, the Pulumi command line and its plugins."""
         venv.ensure(self.project, self.logs)
+        # Container images set it to stay small. Here each command would compile 20,000 lines anew.
+        if self.env.pop("PYTHONDONTWRITEBYTECODE", ""):
+            venv.compile_modules(self.project)
         self._use(tools.ensure(self.project, self.env, self.logs))
 
     def set_up_engine(self, stack: str) -> stacks.StackSettings:

@@ -44,6 +44,16 @@ def ensure(project: Path, logs: Path) -> Path:
     return python
 
 
+def compile_modules(project: Path) -> None:
+    """Keep the bytecode of the project's modules, for shells in which Python itself must not.
+
+    What is compiled is skipped; a module that cannot be is left to whoever imports it.
+    """
+    python = project / FOLDER / "bin" / "python"
+    folders = [str(project / name) for name in ("components", "vpdb")]
+    answer([str(python), "-m", "compileall", "-qq", *folders])
+
+
 def is_ready(project: Path) -> bool:
     """Tell whether the environment is finished for this requirements.txt."""
     folder = project / FOLDER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +18,11 @@ from benchmarks.shell import CHECKOUT, free_port, remove, timed
 from benchmarks.stack import Stack
 from vpdb.database.status import local_changes
 
-# ext4 passes the inodes of files deleted in the last 35 s over, one by one, for every new file
-# (fs/ext4/ialloc.c: recently_deleted()). A database or volume that the round before has dropped
-# would make the next one take twice as long, which nobody meets who does this once a day.
-_REST_S = 36.0
+# Without a journal ext4 passes the inodes of files deleted in the last minute over, one by one, for
+# every new file, and those not yet written to disk for six (fs/ext4/ialloc.c: recently_deleted()).
+# A database or volume that the round before has dropped would make the next one take half a second
+# of work more, which nobody meets who does this once a day, or has a journal.
+_REST_S = 61.0
 
 _SCRIPT = CHECKOUT / "benchmarks" / "rivals" / "full_reset.sh"
 
@@ -106,6 +108,7 @@ def rested(prepare: Callable[[], None]) -> Callable[[], None]:
 
     def both() -> None:
         prepare()
+        os.sync()
         time.sleep(_REST_S)
 
     return both

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from toolchain import venv
+from toolchain import tools, venv
 from toolchain.apt import is_debian
+from toolchain.session import Session
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PINS = re.findall(r"^([\w-]+)==(\S+)$", (CHECKOUT / "requirements.txt").read_text(), re.MULTILINE)
@@ -83,3 +85,23 @@ def test_every_pin_can_be_installed_on_the_oldest_python_that_is_promised(
 
 def project_file() -> str:
     return (CHECKOUT / "pyproject.toml").read_text()
+
+
+def test_modules_are_compiled_where_python_itself_must_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    for folder in ("components", "vpdb"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "whole.py").write_text("A = 1\n")
+        (tmp_path / folder / "half.py").write_text("A = (\n")
+    monkeypatch.setattr(tools, "ensure", lambda *_: tools.Tools(Path("pulumi")))
+    monkeypatch.setattr(venv, "ensure", lambda *_: None)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    run = Session(tmp_path)
+    run.set_up_tools()
+
+    compiled = sorted(path.name.split(".")[0] for path in tmp_path.rglob("*.pyc"))
+    assert compiled == ["whole", "whole"]
+    assert "PYTHONDONTWRITEBYTECODE" not in run.env
