@@ -51,6 +51,19 @@ def small_change(text: bytes) -> bytes:
     return change_row(text, SMALL, b"\tMF", b"\tNF")
 
 
+def load_and_listen(stack: Stack, backup: Path) -> list[str]:
+    """Load a backup; give what was said meanwhile."""
+    said: list[str] = []
+    settings = {"source": "backup", "backup": str(backup)}
+    load_content(
+        stack.server,
+        stack.settings(**settings),
+        stack.content(**settings),
+        lambda phase, done, total: said.append(phase),
+    )
+    return said
+
+
 def template_of(stack: Stack) -> str:
     (name,) = (name for name in stack.databases() if "_template_" in name)
     return name
@@ -98,14 +111,7 @@ def test_only_the_changed_table_is_filled(
     real: Stack, changed: Path, new_stack: Callable[[], Stack]
 ) -> None:
     before = {table: file_of(real, table) for table in (LARGE, SMALL)}
-    said: list[str] = []
-    settings = {"source": "backup", "backup": str(changed)}
-    load_content(
-        real.server,
-        real.settings(**settings),
-        real.content(**settings),
-        lambda phase, done, total: said.append(phase),
-    )
+    said = load_and_listen(real, changed)
     assert file_of(real, LARGE) == before[LARGE]
     assert file_of(real, SMALL) != before[SMALL]
     assert any(
@@ -158,7 +164,8 @@ def test_only_a_full_load_refuses_a_backup(real: Stack, new_stack: Callable[[], 
     path = real.folder / "changed.sql"
     path.write_bytes(change_row(REAL_BACKUP.read_bytes(), "vpv4.products", b" mg ", b" MG "))
     damage_template(real, f"SET session_replication_role = replica; DELETE FROM {SMALL}")
-    real.load(source="backup", backup=str(path))
+    said = load_and_listen(real, path)
+    assert any(re.match(r"load again, every table: a row of vpv4\.products has", s) for s in said)
     is_as_a_full_load_makes_it(real, new_stack(), path)
 
 

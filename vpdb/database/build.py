@@ -72,10 +72,11 @@ def build_template(
                     stamp = _build(server, admin, live, content, schema, base, commit, progress)
                 except _Unequal as trace:
                     progress(f"load again: {trace}", 0, 0)
-                except BackupRefused:
+                except BackupRefused as refused:
                     # Only a full load refuses: what was kept may be what does not fit.
                     if not base.kept:
                         raise
+                    progress(f"load again, every table: {refused.cause}", 0, 0)
                 else:
                     break
         except BaseException:
