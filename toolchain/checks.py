@@ -12,6 +12,10 @@ from toolchain.go_build import go_environment
 from toolchain.session import Session
 from toolchain.tools import toolchain_folder
 
+# Tests wait for containers more than they compute; a file's tests share what it set up. The files
+# stay in their order, e2e in front: begun last, one of those would run on alone at the end.
+_ALL_TESTS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+
 
 def run(session: Session, rest: Sequence[str]) -> int:
     """Run the checks and all tests, or pytest alone with the given arguments.
@@ -21,9 +25,8 @@ def run(session: Session, rest: Sequence[str]) -> int:
     python = str(session.python)
     failed = [] if rest else _static(session, python)
     say("pytest")
-    # Tests wait for containers more than they compute; a file's tests share what it set up.
     code = run_in_front(
-        [python, "-m", "pytest", *(rest or ("-n", "3", "--dist", "loadfile"))],
+        [python, "-m", "pytest", *(rest or _ALL_TESTS)],
         cwd=session.project,
         env=session.env,
     )
