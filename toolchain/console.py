@@ -95,19 +95,20 @@ def run_long(
         written = stack.enter_context(log.open("w", encoding="utf-8", errors="replace"))
         sink = stack.enter_context(stdout.open("wb")) if stdout else None
         ticker = stack.enter_context(Ticker())
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=sink or subprocess.PIPE,
-            stderr=subprocess.PIPE if sink else subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # A group of its own: Ctrl-C reaches this process, which then ends the group as a whole.
-            start_new_session=True,
-        )
-        stack.enter_context(ended_with_us(process))
+        with signals_held():
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=sink or subprocess.PIPE,
+                stderr=subprocess.PIPE if sink else subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                # A group of its own: Ctrl-C reaches this process, which then ends the group.
+                start_new_session=True,
+            )
+            stack.enter_context(ended_with_us(process))
         stream = process.stderr if sink else process.stdout
         assert stream is not None
         for line in stream:
@@ -119,6 +120,27 @@ def run_long(
     if code:
         cause = " / ".join(last)[:500].rstrip(".") or f"exit code {code}"
         raise SetupFailed(f"failed to {title}: {cause}. {remedy}; the whole output is in {log}")
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for a block that must not be cut; they act behind it.
+
+    For the main thread: only there Python lets signals act.
+    """
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda arrived, _frame: held.append(arrived))
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(signal.getsignal(number))  # an ignored one stays ignored
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for arrived in held:
+        signal.raise_signal(arrived)
 
 
 @contextlib.contextmanager

@@ -61,23 +61,33 @@ def alive(pid: int) -> bool:
         return False
 
 
+def wait_for_end(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 5
+    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(alive(pid) for pid in pids)
+
+
+def run_python(script: str) -> subprocess.Popen[bytes]:
+    # A child of a shell without job control starts with SIGINT ignored; Python then never sees it.
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_whole_group(tmp_path: Path, sent: signal.Signals) -> None:
     note = tmp_path / "pids"
-    script = (
+    process = run_python(
         "import sys; from pathlib import Path\n"
         "from toolchain.console import run_long, unwind_on_sigterm\n"
         "unwind_on_sigterm()\n"
         f"run_long(['sh', '-c', 'sleep 60 & echo $$ $! > {note}; wait'],"
         f" title='wait', log=Path('{tmp_path}/x.log'))\n"
-    )
-    # A child of a shell without job control starts with SIGINT ignored; Python then never sees it.
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        cwd=PROJECT,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 10
     while not (note.exists() and note.read_text().split()) and time.monotonic() < deadline:
@@ -86,10 +96,29 @@ def test_an_interrupt_ends_the_whole_group(tmp_path: Path, sent: signal.Signals)
     assert all(alive(pid) for pid in pids)
     os.kill(process.pid, sent)
     assert process.wait(timeout=10) != 0
-    deadline = time.monotonic() + 5
-    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(alive(pid) for pid in pids)
+    assert wait_for_end(pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_a_command_is_being_started_ends_it_too(
+    tmp_path: Path, sent: signal.Signals
+) -> None:
+    note = tmp_path / "pid"
+    process = run_python(
+        "import signal, subprocess; from pathlib import Path\n"
+        "from toolchain.console import run_long, unwind_on_sigterm\n"
+        "unwind_on_sigterm()\n"
+        "class Interrupted(subprocess.Popen):\n"
+        "    def __init__(self, *arguments, **named):\n"
+        "        super().__init__(*arguments, **named)\n"
+        f"        Path('{note}').write_text(str(self.pid))\n"
+        f"        signal.raise_signal({int(sent)})\n"
+        "subprocess.Popen = Interrupted\n"
+        f"run_long(['sleep', '60'], title='wait', log=Path('{tmp_path}/x.log'))\n"
+    )
+    assert process.wait(timeout=20) != 0
+    assert wait_for_end([int(note.read_text())])
 
 
 HOLD = (
