@@ -67,7 +67,7 @@ def daily(bench: Bench) -> Iterator[list[Contender]]:
         stack.up()
         dslr = Dslr.on_copy(stack) if bench.wants("dslr restore") else None
         contenders = [
-            Contender.single("up no-op", stack.up),
+            Contender.single("up no-op", stack.up, rested(nothing)),
             Contender.single("up changed", stack.up, rested(backup.change)),
             Contender.single("up mended", stack.up, rested(backup.mend)),
             Contender.single(
