@@ -6,6 +6,7 @@ import psycopg2
 import pytest
 
 from tests.integration.conftest import Stack
+from tests.support.backups import change_row
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.server import REAL_BACKUP
 from vpdb.content import Content
@@ -54,7 +55,10 @@ def test_a_load_of_few_tables_leaves_a_spare_of_what_the_next_one_copies(stack: 
     stack.load(source="backup", backup=str(REAL_BACKUP))
     path = stack.folder / "changed.sql"
     for number in range(3):
-        path.write_bytes(REAL_BACKUP.read_bytes().replace(b"\tMF-0001\t", b"\tMF-X%03d\t" % number))
+        name = b"\tMF-X%03d\t" % number
+        path.write_bytes(
+            change_row(REAL_BACKUP.read_bytes(), "vpv4.manufacturers", b"\tMF-0001\t", name)
+        )
         stack.load(source="backup", backup=str(path))
         assert stack.spares() == ["schema", "template"]
     assert stack.ask("SELECT 1 FROM vpv4.manufacturers WHERE manufacturer_code = 'MF-X002'")

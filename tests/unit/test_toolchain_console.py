@@ -13,6 +13,7 @@ import pytest
 
 from toolchain.console import SetupFailed, answer, last_line, run_long
 from toolchain.lock import only_one
+from toolchain.processes import is_alive
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -54,18 +55,11 @@ def test_the_last_line_is_what_says_something() -> None:
     assert last_line("\n") == "no reason given"
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def wait_for_end(pids: list[int]) -> bool:
     deadline = time.monotonic() + 5
-    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+    while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not any(alive(pid) for pid in pids)
+    return not any(is_alive(pid) for pid in pids)
 
 
 def run_python(script: str) -> subprocess.Popen[bytes]:
@@ -93,7 +87,7 @@ def test_an_interrupt_ends_the_whole_group(tmp_path: Path, sent: signal.Signals)
     while not (note.exists() and note.read_text().split()) and time.monotonic() < deadline:
         time.sleep(0.02)
     pids = [int(pid) for pid in note.read_text().split()]
-    assert all(alive(pid) for pid in pids)
+    assert all(is_alive(pid) for pid in pids)
     os.kill(process.pid, sent)
     assert process.wait(timeout=10) != 0
     assert wait_for_end(pids)
