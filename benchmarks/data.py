@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.shell import CHECKOUT
-from vpdb.backup.reader import read_backup
-from vpdb.master_data import generated_files
-from vpdb.master_data.tables import TABLES
+from master_data.tables import TABLES
+from pgseed.backup.reader import read_backup
+from sample_data import generated_files
 
 CACHE = CHECKOUT / ".velpharma" / "bench"
 # Where values are set anew: in a small table, and in the one that has most of the bytes.

@@ -11,7 +11,7 @@ from benchmarks.experiments import Measurement, measurements_for
 from benchmarks.measure import interleave
 from benchmarks.rows import ROWS, Result
 from benchmarks.shell import CommandFailed
-from vpdb.errors import VpdbError
+from pgseed.errors import SeedError
 
 
 def plan(
@@ -52,5 +52,5 @@ def measure_all(
         say(f"{size}x: {', '.join(rows)}")
         try:
             yield measure(measurement, rows, size, runs), ""
-        except (CommandFailed, VpdbError, psycopg2.Error, AssertionError, OSError) as error:
+        except (CommandFailed, SeedError, psycopg2.Error, AssertionError, OSError) as error:
             yield [], f"{', '.join(rows)} at {size}x: {error}"

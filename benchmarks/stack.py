@@ -18,11 +18,11 @@ from benchmarks.shell import (
     timed,
     tool_environment,
 )
+from pgseed.server import Server
 from vpdb.config import Settings, load_settings
-from vpdb.database.find import find_server
-from vpdb.database.server import Server
 from vpdb.docker import image_exists
 from vpdb.image import content_tag
+from vpdb.server.find import find_server
 
 BACKUP = Path("backups/production_backup_data_only.sql")
 

@@ -8,27 +8,27 @@ from contextlib import contextmanager
 
 import pulumi
 
-from vpdb.errors import VpdbError
+from pgseed.errors import SeedError
 
 
 @contextmanager
 def as_run_errors() -> Iterator[None]:
-    """Show a VpdbError raised by the program as one diagnostic line, without a traceback."""
+    """Show a SeedError raised by the program as one diagnostic line, without a traceback."""
     try:
         yield
-    except VpdbError as error:
+    except SeedError as error:
         raise pulumi.RunError(str(error)) from None
 
 
 @contextmanager
 def as_provider_errors() -> Iterator[None]:
-    """Show a VpdbError raised inside a dynamic provider without a traceback.
+    """Show a SeedError raised inside a dynamic provider without a traceback.
 
     pulumi/dynamic/__main__.py formats every exception with `traceback.format_exc()`, which
     honours `sys.tracebacklimit`; the provider process has nothing else to print.
     """
     try:
         yield
-    except VpdbError:
+    except SeedError:
         sys.tracebacklimit = 0
         raise

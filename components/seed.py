@@ -1,6 +1,6 @@
 """Seed: the data in the live database, keyed on the content of what was loaded.
 
-A thin edge over `vpdb.database`: the provider decides replace, update or nothing, the engine loads.
+A thin edge over `pgseed`: the provider decides replace, update or nothing, the engine loads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pulumi.dynamic import (
 
 from components.errors import as_provider_errors
 from vpdb.config import Settings
-from vpdb.database.sighting import sight
+from vpdb.server.server_probe import sight
 
 if TYPE_CHECKING:
     from vpdb.content import Content
@@ -68,7 +68,7 @@ class SeedProvider(ResourceProvider):
         if reloading == ["contentId"]:
             # The engine takes as long to show the mark as what follows takes to be imported.
             seeing = ThreadPoolExecutor(1, "see server").submit(sight, _news["container"])
-            from components import seed_actions
+            from components import seed_engine as seed_actions
 
             if seed_actions.holds(self._config, _news, seeing):
                 reloading = []
@@ -76,7 +76,7 @@ class SeedProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Invoked for a new or replaced seed: the live database holds the content afterwards."""
-        from components import seed_actions
+        from components import seed_engine as seed_actions
 
         with as_provider_errors():
             seed_actions.load(self._config, props)
@@ -84,7 +84,7 @@ class SeedProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Invoked by refresh: gone only where the volume or the live database surely is gone."""
-        from components import seed_actions
+        from components import seed_engine as seed_actions
 
         with as_provider_errors():
             return ReadResult("" if seed_actions.is_gone(props) else id_, props)
@@ -94,7 +94,7 @@ class SeedProvider(ResourceProvider):
 
         Adopting is for a content that the live database already holds.
         """
-        from components import seed_actions
+        from components import seed_engine as seed_actions
 
         with as_provider_errors():
             if _olds["contentId"] != _news["contentId"]:

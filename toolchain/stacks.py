@@ -21,10 +21,10 @@ _READ_SETTINGS = """
 import json, sys
 from pathlib import Path
 from vpdb.config import load_settings
-from vpdb.errors import VpdbError
+from pgseed.errors import SeedError
 try:
     s = load_settings(Path(sys.argv[1]), sys.argv[2] or None)
-except VpdbError as error:
+except SeedError as error:
     sys.exit(str(error))
 print(json.dumps({
     "project": s.project, "stack": s.stack, "address": s.address, "port": s.port,

@@ -11,6 +11,7 @@ from toolchain import apt
 from toolchain.console import SetupFailed, answer, run_long, say
 
 FOLDER = ".venv"
+_PACKAGES = ("components", "master_data", "pgseed", "sample_data", "vpdb")
 # Written last: an environment without it, or with another hash in it, is not finished.
 _MARK = "velpharma-requirements"
 
@@ -50,7 +51,7 @@ def compile_modules(project: Path) -> None:
     What is compiled is skipped; a module that cannot be is left to whoever imports it.
     """
     python = project / FOLDER / "bin" / "python"
-    folders = [str(project / name) for name in ("components", "vpdb")]
+    folders = [str(project / name) for name in _PACKAGES]
     answer([str(python), "-m", "compileall", "-qq", *folders])
 
 

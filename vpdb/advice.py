@@ -10,7 +10,7 @@ import psycopg2.extensions
 from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
-from vpdb import units
+from pgseed import units
 from vpdb.queries import query
 
 Kind = TypeVar("Kind")

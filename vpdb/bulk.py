@@ -17,14 +17,14 @@ from typing import Any
 
 import psycopg2.extensions
 
+from pgseed.databases.lock import LOCK_KEY, locked
+from pgseed.errors import SeedError
+from pgseed.progress import Progress, quiet
+from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
+from pgseed.units import duration
 from vpdb import docker
 from vpdb.config import Settings
-from vpdb.database.lock import LOCK_KEY, locked
-from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
-from vpdb.errors import VpdbError
-from vpdb.progress import Progress, quiet
 from vpdb.queries import query
-from vpdb.units import duration
 
 ON_SCRIPT = Path("data/optimize-for-bulk-insert.sql")
 OFF_SCRIPT = Path("data/restore-after-bulk-insert.sql")
@@ -121,13 +121,13 @@ def switch_on(
     """Set the live database up for many inserts. Again, it takes in new big tables.
 
     A release gives its name, which is noted unless bulk mode is on already by somebody else's will.
-    Raises VpdbError with what PostgreSQL said; then nothing is changed.
+    Raises SeedError with what PostgreSQL said; then nothing is changed.
     """
     with locked(server, f"bulk on {settings.database}", progress):
         _run(server, settings, ON_SCRIPT, "switch bulk mode on", release=release)
     mode = read(server, settings)
     if mode is None:
-        raise VpdbError(
+        raise SeedError(
             f"failed to switch bulk mode on: {ON_SCRIPT} left no note in {settings.database}."
             f" Restore the script: git checkout -- {ON_SCRIPT}"
         )
@@ -137,7 +137,7 @@ def switch_on(
 def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -> bool:
     """Put everything back as it was before, vacuum and analyze; tell whether it was on.
 
-    Where bulk mode is off nothing runs. Raises VpdbError with what PostgreSQL said.
+    Where bulk mode is off nothing runs. Raises SeedError with what PostgreSQL said.
     """
     with locked(server, f"bulk off {settings.database}", progress):
         if read(server, settings) is None:
@@ -145,7 +145,7 @@ def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -
         progress("vacuum and analyze", 0, 0)
         _run(server, settings, OFF_SCRIPT, "switch bulk mode off")
     if read(server, settings) is not None:
-        raise VpdbError(
+        raise SeedError(
             f"failed to switch bulk mode off: {OFF_SCRIPT} left its note in {settings.database}."
             f" Restore the script: git checkout -- {OFF_SCRIPT}"
         )
@@ -178,7 +178,7 @@ def _run(
     try:
         text = (settings.project_dir / script).read_bytes()
     except OSError as error:
-        raise VpdbError(
+        raise SeedError(
             f"failed to {doing}: {script} cannot be read ({error.strerror})."
             f" Restore it: git checkout -- {script}"
         ) from None
@@ -188,6 +188,6 @@ def _run(
     except docker.DockerFailed as error:
         lines = [line for line in error.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
         cause = (lines or error.stderr.splitlines() or ["no reason given"])[0].strip()
-        raise VpdbError(
+        raise SeedError(
             f"failed to {doing}: {cause}. Run it again: python -m vpdb bulk status says what is so"
         ) from None

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pgseed.errors import BackupRefused
+from pgseed.progress import Progress, quiet
 from vpdb.config import Settings, project_defaults
-from vpdb.errors import BackupRefused, SettingRefused
-from vpdb.progress import Progress, quiet
+from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
-    from vpdb.backup.model import Backup
+    from pgseed.backup.model import Backup
 
 Source = Literal["backup", "seed", "empty"]
 
@@ -67,7 +68,7 @@ def choose_content(
     default_backup = project_dir / str(project_defaults(project_dir)[1]["backup"])
     named = settings.backup
     if settings.backup_url and settings.source in ("auto", "backup"):
-        from vpdb.backup.fetch import fetch_backup  # only where needed: it brings http and ssl
+        from vpdb.backups.download import fetch_backup  # only where needed: it brings http and ssl
 
         named = fetch_backup(
             settings.backup_url,
@@ -111,10 +112,10 @@ def _read(
 ) -> Backup:
     # Imported here: not for those who only need the names, nor what reads for what is known.
     if source == "seed":
-        from vpdb.backup.reader import read_backup
+        from pgseed.backup.reader import read_backup
 
         return read_backup(path, schema=settings.db_schema, progress=progress, seed=True)
-    from vpdb.backup.known import read_known_backup
+    from pgseed.backup.reading_cache import read_known_backup
 
     folder = project_dir / READINGS
     return read_known_backup(path, schema=settings.db_schema, folder=folder, progress=progress)

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
 from vpdb import docker_socket
-from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
 
 # What an engine's address begins with when the engine runs on this machine.
 _LOCAL_SCHEMES = ("unix://", "npipe://", "fd://")
 
 
-class DockerFailed(VpdbError):
+class DockerFailed(SeedError):
     """The docker command ran and failed; `stderr` holds what it said."""
 
     def __init__(self, message: str, stderr: str) -> None:
@@ -244,7 +244,7 @@ def is_installed() -> bool:
     return shutil.which("docker") is not None
 
 
-def _failure(arguments: Sequence[str], stderr: str) -> VpdbError:
+def _failure(arguments: Sequence[str], stderr: str) -> SeedError:
     low = stderr.lower()
     if "cannot connect to the docker daemon" in low or "permission denied while trying" in low:
         remedy = (

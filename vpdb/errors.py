@@ -1,38 +1,9 @@
-"""The failures a user can act on; each reads `failed to <verb> <object>: <cause>. <what to do>`."""
+"""The failures that only this application knows; the engine's are in pgseed.errors."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pgseed.errors import SeedError
 
 
-class VpdbError(Exception):
-    """A failure to show as one line, without a traceback; `exit_code` is the command line's."""
-
-    exit_code = 1
-
-
-class SettingRefused(VpdbError):
+class SettingRefused(SeedError):
     """A configuration value breaks its rule; the text gives rule, value and a valid example."""
-
-
-class BackupRefused(VpdbError):
-    """A backup file is damaged or holds something that is not data.
-
-    `line` counts from 1 in the uncompressed file; 0 stands for the file as a whole.
-    """
-
-    def __init__(self, path: Path, cause: str, *, line: int = 0, remedy: str = "") -> None:
-        self.path, self.line, self.cause, self.remedy = path, line, cause, remedy
-        where = f"{path}, line {line}" if line else str(path)
-        advice = f". {remedy}" if remedy else ""
-        super().__init__(f"failed to read backup {where}: {cause}{advice}")
-
-
-class ServerUnreachable(VpdbError):
-    """Docker, the container or PostgreSQL in it gives no answer."""
-
-    exit_code = 5
-
-
-class GuardRefused(VpdbError):
-    """The server is not one that this stack created, so nothing on it is touched."""

@@ -35,7 +35,7 @@ def exists(tag: str) -> bool:
 
 
 def ensure_built(tag: str, context: Path, *, base_image: str) -> None:
-    """Build the image unless the engine has it; VpdbError with the build's last lines."""
+    """Build the image unless the engine has it; SeedError with the build's last lines."""
     if not exists(tag):
         print(f"building {tag} on {base_image}", flush=True)
         docker.build(tag, context, build_args={"BASE_IMAGE": base_image})

@@ -18,16 +18,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pgseed.errors import SeedError
 from vpdb import connection
 from vpdb.config import ENCRYPTED, PASSWORD_VARIABLE, Settings
-from vpdb.errors import SettingRefused, VpdbError
+from vpdb.errors import SettingRefused
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]*)\}")
 # What a loader gets after SIGTERM before it is killed, in seconds.
 _GRACE_S = 10
 
 
-class LoaderFailed(VpdbError):
+class LoaderFailed(SeedError):
     """The external loader could not be started, or ended with a failure."""
 
 

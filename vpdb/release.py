@@ -18,17 +18,17 @@ from typing import Literal
 
 import psycopg2.extensions
 
+from pgseed.databases.catalog import count_rows, read_tables
+from pgseed.databases.retention import find_live
+from pgseed.databases.stamp import list_databases
+from pgseed.errors import SeedError
+from pgseed.progress import Progress, quiet, while_heard
+from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
+from pgseed.units import count
 from vpdb import bulk, loader
-from vpdb.backup.notes import read_notes
+from vpdb.backups.release_records import read_notes
+from vpdb.backups.team_dump import Dumped, dump_live, target_of_team
 from vpdb.config import Settings
-from vpdb.database.catalog import count_rows, read_tables
-from vpdb.database.plan import find_live
-from vpdb.database.server import MAINTENANCE_DATABASE, Server, told_as
-from vpdb.database.stamp import list_databases
-from vpdb.dump import Dumped, dump_live, target_of_team
-from vpdb.errors import VpdbError
-from vpdb.progress import Progress, quiet, while_heard
-from vpdb.units import count
 
 DATA_DIR = Path("data")
 Action = Literal["run", "nothing"]
@@ -37,7 +37,7 @@ Load = Callable[[Sequence[Path]], None]
 _RECORD = re.compile(r"Release (\d{4}-\d{2}): CSVs ([0-9a-f]{64})")
 
 
-class ReleaseFailed(VpdbError):
+class ReleaseFailed(SeedError):
     """A step of a release failed; what it had begun is undone or finished."""
 
 
@@ -161,8 +161,8 @@ def bulk_mode(
     except BaseException as failure:
         try:
             _end_bulk_mode(server, settings, progress)
-        except VpdbError as other:
-            if isinstance(failure, VpdbError):
+        except SeedError as other:
+            if isinstance(failure, SeedError):
                 raise ReleaseFailed(f"{failure}. Besides: {other}") from failure
         raise
     _end_bulk_mode(server, settings, progress)

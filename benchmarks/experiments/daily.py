@@ -16,7 +16,7 @@ from benchmarks.probes.outage import watched
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.shell import CHECKOUT, free_port, remove, timed
 from benchmarks.stack import Stack
-from vpdb.database.status import local_changes
+from pgseed.live.status import local_changes
 
 # Without a journal ext4 passes the inodes of files deleted in the last minute over, one by one, for
 # every new file, and those not yet written to disk for six (fs/ext4/ialloc.c: recently_deleted()).

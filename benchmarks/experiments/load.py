@@ -15,7 +15,7 @@ from benchmarks.rivals.bare_copy import load_bare
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.shell import CHECKOUT, PYTHON, docker, run
 from benchmarks.stack import Stack
-from vpdb.backup.reader import read_backup
+from pgseed.backup.reader import read_backup
 
 _RIVALS = CHECKOUT / "benchmarks" / "rivals"
 _DUMP = "/tmp/bench_dump"

@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+from pgseed.live.load import load_content
 from vpdb.config import load_settings
 from vpdb.content import choose_content
-from vpdb.database.find import find_server
-from vpdb.database.load import load_content
+from vpdb.server.find import find_server
 
 
 def main(folder: Path, stack: str) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from vpdb.backup.reader import read_backup
+from pgseed.backup.reader import read_backup
 
 
 def main(backup: Path) -> None:

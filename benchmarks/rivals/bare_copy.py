@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from psycopg2 import sql
 
-from vpdb.backup.model import RowBlock
-from vpdb.database.server import Server
+from pgseed.backup.model import RowBlock
+from pgseed.server import Server
 
 _CHUNK_BYTES = 256 * 1024
 _CONNECTIONS = 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.data import CACHE
 from benchmarks.shell import CHECKOUT, run, timed
 from benchmarks.stack import Stack
-from vpdb.database.server import ADMIN_ROLE
+from pgseed.server import ADMIN_ROLE
 
 _REQUIREMENTS = CHECKOUT / "benchmarks" / "requirements.txt"
 _SNAPSHOT = "bench"

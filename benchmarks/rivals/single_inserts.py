@@ -15,7 +15,7 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
 
-from vpdb.master_data.tables import TABLES, Table
+from master_data.tables import TABLES, Table
 
 _ROWS_A_COMMIT = 1000
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pgseed.errors import SeedError
+from pgseed.live import history
+from pgseed.live.load import load_content
 from tests.support.server import settings_for
 from vpdb.content import choose_content
-from vpdb.database import history
-from vpdb.database.find import find_server
-from vpdb.database.load import load_content
-from vpdb.errors import VpdbError
+from vpdb.server.find import find_server
 
 
 def main(action: str, project: str, container: str, stack: str, *pairs: str) -> None:
@@ -32,5 +32,5 @@ def main(action: str, project: str, container: str, stack: str, *pairs: str) -> 
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except VpdbError as error:
+    except SeedError as error:
         sys.exit(f"refused: {error}")

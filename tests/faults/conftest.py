@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.server import Server
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.backups import without_last_row
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT, REAL_BACKUP, running_server
 from vpdb import docker
-from vpdb.database.find import find_server
-from vpdb.database.orphans import orphaned_directories
-from vpdb.database.server import Server
+from vpdb.server.find import find_server
+from vpdb.server.orphans import orphaned_directories
 
 Rows = dict[str, list[str]]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pgseed.errors import ServerUnreachable
 from tests.faults.conftest import Arena
 from tests.integration.conftest import new_stacks
 from tests.support import memory
@@ -14,7 +15,6 @@ from tests.support.backups import without_last_row
 from tests.support.contents import ask
 from tests.support.server import REAL_BACKUP, image_tag, running_server
 from vpdb import docker
-from vpdb.errors import ServerUnreachable
 
 FILLER = f"{memory.DATA}/filler"
 MEGABYTE = 1024 * 1024

@@ -13,10 +13,10 @@ from contextlib import suppress
 import psycopg2
 import pytest
 
+from pgseed.errors import SeedError
 from tests.faults.conftest import Arena
 from tests.support.contents import ask
 from vpdb import docker
-from vpdb.errors import VpdbError
 
 QUICK, MANY = range(3), range(3, 45)
 SEEDS = [*QUICK, *(pytest.param(seed, marks=pytest.mark.faults) for seed in MANY)]
@@ -132,7 +132,7 @@ def test_the_server_can_be_asked_all_the_time(arena: Arena) -> None:
     while child.poll() is None:
         try:
             arena.stack.ask("SELECT 1")
-        except (VpdbError, psycopg2.Error):
+        except (SeedError, psycopg2.Error):
             failed += 1
     assert child.returncode == 0
     assert failed < 20

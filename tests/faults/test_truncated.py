@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
+from pgseed.errors import BackupRefused
+from pgseed.server import Server
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import rows_of
-from vpdb.database.server import Server
-from vpdb.errors import BackupRefused
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": ((), bytes, ".sql"),

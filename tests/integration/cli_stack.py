@@ -21,14 +21,14 @@ from typing import Any
 
 import psycopg2
 
+from pgseed.live.load import load_content
+from pgseed.live.replace import LoadResult
+from pgseed.server import Server
 from tests.support import memory
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb.config import Settings, load_settings
 from vpdb.content import choose_content
-from vpdb.database.find import find_server
-from vpdb.database.load import load_content
-from vpdb.database.replace import LoadResult
-from vpdb.database.server import Server
+from vpdb.server.find import find_server
 
 PASSWORD = "velpharma"
 

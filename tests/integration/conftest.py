@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
+from pgseed.live.load import load_content
+from pgseed.live.replace import LoadResult
+from pgseed.server import Server
 from tests.integration import cli_stack
 from tests.support.contents import ask, databases_of, spares_of
 from tests.support.schemas import ROWS, SCHEMA
@@ -19,9 +22,6 @@ from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
 from vpdb.config import Settings
 from vpdb.content import INIT_DIR, Content, choose_content
-from vpdb.database.load import load_content
-from vpdb.database.replace import LoadResult
-from vpdb.database.server import Server
 
 
 @pytest.fixture(scope="session")

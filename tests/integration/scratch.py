@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg2.extensions
 from psycopg2 import sql
 
+from master_data.load import LoadResult, load_files
+from pgseed.server import Server
+from sample_data.generated_files import generate_csvs
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT
-from vpdb.database.server import Server
-from vpdb.master_data.generated_files import generate_csvs
-from vpdb.master_data.load import LoadResult, load_files
 
 SCHEMA = "vpv4"
 VARIABLES = {"schema": SCHEMA, "app_user": "velpharma"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.backup.reader import read_backup
 from tests.integration.azure_server import (
     HOST,
     PASSWORD,
@@ -16,7 +17,6 @@ from tests.integration.azure_server import (
     start_azure_server,
 )
 from tests.integration.cli_stack import Stack, docker, terminal, wait_until
-from vpdb.backup.reader import read_backup
 
 WRONG_HOST = "elsewhere.azure.test"
 SEED = "postgres/init/_05-seed-base.sql.disabled"

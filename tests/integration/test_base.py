@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.changes.local_changes import changes_in
+from pgseed.databases.catalog import catalog_differences, read_catalog
+from pgseed.databases.stamp import Stamp, read_stamp
+from pgseed.errors import BackupRefused
+from pgseed.live.load import load_content
 from tests.integration.conftest import Stack
 from tests.support.backups import change_row, without_last_row
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.schemas import SCHEMA
 from tests.support.server import REAL_BACKUP
-from vpdb.database.catalog import catalog_differences, read_catalog
-from vpdb.database.changes import changes_in
-from vpdb.database.load import load_content
-from vpdb.database.stamp import Stamp, read_stamp
-from vpdb.errors import BackupRefused
 
 LARGE, SMALL = "vpv4.adverse_drug_reactions", "vpv4.manufacturers"
 # One row each, in the odd schema of tests/support/schemas.py; nothing else refers to what changes.
@@ -200,7 +200,7 @@ def test_whatever_a_schema_holds_the_result_is_that_of_a_full_load(
     change: str,
     flags: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("vpdb.database.base._WORTH", 0)
+    monkeypatch.setattr("pgseed.template.base._WORTH", 0)
     stack = new_stack()
     stack.use_schema(SCHEMA)
     first, second = stack.folder / "first.sql", stack.folder / "second.sql"

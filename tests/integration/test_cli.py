@@ -146,8 +146,8 @@ class TestStatus:
             cwd=stack.folder, env=stack.env, capture_output=True, text=True, check=True,
         )  # fmt: skip
         imported = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
-        assert "vpdb.database.status" in imported
-        assert heavy(imported, "rich", "vpdb.monitor", "vpdb.master_data", "vpdb.doctor") == set()
+        assert "pgseed.live.status" in imported
+        assert heavy(imported, "rich", "vpdb.monitor", "master_data", "vpdb.doctor") == set()
 
 
 class TestBehindALock:
@@ -369,7 +369,7 @@ class TestSecrets:
 
 def test_ctrl_c_while_waiting_for_the_lock_is_clean(stack: Stack) -> None:
     with stack.server.session("postgres") as session, session.cursor() as cursor:
-        from vpdb.database.lock import LOCK_KEY
+        from pgseed.databases.lock import LOCK_KEY
 
         cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
         process = subprocess.Popen(

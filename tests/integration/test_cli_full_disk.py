@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sample_data.generated_files import write_backup
 from tests.integration.cli_stack import Stack
-from vpdb.master_data.generated_files import write_backup
 
 BACKUP = "production_backup_data_only.sql"
 CHANGE = "UPDATE vpv4.products SET storage_note = 'mine' || clock_timestamp()"

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from pgseed.changes.local_changes import Changes
+from pgseed.databases.retention import find_live
+from pgseed.databases.stamp import list_databases
+from pgseed.live.replace import changes_of
+from pgseed.live.status import local_changes
+from pgseed.server import Server
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask
-from vpdb.database.changes import Changes
-from vpdb.database.plan import find_live
-from vpdb.database.replace import changes_of
-from vpdb.database.server import Server
-from vpdb.database.stamp import list_databases
-from vpdb.database.status import local_changes
 from vpdb.queries import query
 
 CLEAN: dict[str, tuple[str, ...]] = {
@@ -306,7 +306,7 @@ def test_transaction_ids_beyond_half_their_range_make_every_row_suspect_not_clea
     stack.load()
     stamp = stack.load().stamp
     old = stamp.with_state(horizon=stamp.horizon - 2**31 - 5)
-    from vpdb.database.stamp import comment_on
+    from pgseed.databases.stamp import comment_on
 
     with stack.server.session("postgres") as connection, connection.cursor() as cursor:
         cursor.execute(comment_on(stack.live, old.to_comment()))

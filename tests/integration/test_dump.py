@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
+from pgseed.backup.model import Backup
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import open_rows
+from pgseed.dumping.canonical import Dump, write_dump
+from pgseed.dumping.layout import DumpRefused
+from pgseed.dumping.schema_part import container_schema
+from pgseed.errors import SeedError
+from pgseed.server import Server
 from tests.support.contents import ask, rows_of
 from tests.support.schemas import ROWS, SCHEMA
 from vpdb import docker
-from vpdb.backup.dump import Dump, write_dump
-from vpdb.backup.dump_plan import DumpRefused
-from vpdb.backup.dump_schema import container_schema
-from vpdb.backup.model import Backup
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import open_rows
-from vpdb.database.server import Server
-from vpdb.errors import VpdbError
 
 # Enabled for replicas too, this trigger would also stop pg_dump's own restore.
 _QUIET = "ALTER TABLE vpv4.person DISABLE TRIGGER always;"
@@ -190,8 +190,8 @@ def test_several_processes_write_the_same_bytes_as_one(
 ) -> None:
     name = databases.new(LARGE)
     single = databases.dump(name, tmp_path / "single.sql", processes=1)
-    monkeypatch.setattr("vpdb.backup.dump_writer._PARALLEL", 0)
-    monkeypatch.setattr("vpdb.backup.dump_writer._SPLIT", 1000)
+    monkeypatch.setattr("pgseed.dumping.writer._PARALLEL", 0)
+    monkeypatch.setattr("pgseed.dumping.writer._SPLIT", 1000)
     reports: list[tuple[str, int, int]] = []
     several = databases.dump(
         name, tmp_path / "several.sql", processes=3, progress=lambda *r: reports.append(r)
@@ -208,7 +208,7 @@ def test_several_processes_write_the_same_bytes_as_one(
 def test_all_of_it_is_one_snapshot(
     processes: int, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.dump_writer._PARALLEL", 0)
+    monkeypatch.setattr("pgseed.dumping.writer._PARALLEL", 0)
     name = databases.new(LARGE)
     before = databases.dump(name, tmp_path / "before.sql")
     real = container_schema(databases.server.container, name, "vpv4")
@@ -367,12 +367,12 @@ def test_a_full_disk_leaves_the_old_dump(
     name = databases.new(LARGE)
     target = tmp_path / "dump.sql"
     target.write_text("the old one")
-    monkeypatch.setattr("vpdb.backup.dump_writer._PARALLEL", 0)
+    monkeypatch.setattr("pgseed.dumping.writer._PARALLEL", 0)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # Beyond this size write() fails, as it does on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
     try:
-        with pytest.raises(VpdbError, match="File too large") as refused:
+        with pytest.raises(SeedError, match="File too large") as refused:
             databases.dump(name, target, processes=processes)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -387,9 +387,9 @@ def test_a_lost_connection_leaves_the_old_dump(
     name = databases.new(LARGE)
     target = tmp_path / "dump.sql"
     target.write_text("the old one")
-    monkeypatch.setattr("vpdb.backup.dump_writer._PARALLEL", 0)
+    monkeypatch.setattr("pgseed.dumping.writer._PARALLEL", 0)
     # Reported, and so cut, while rows are still on their way.
-    monkeypatch.setattr("vpdb.backup.copy_jobs._REPORT_S", 0.01)
+    monkeypatch.setattr("pgseed.dumping.copy_jobs._REPORT_S", 0.01)
 
     def cut(phase: str, done: int, total: int) -> None:
         ask(
@@ -399,7 +399,7 @@ def test_a_lost_connection_leaves_the_old_dump(
             name,
         )
 
-    with pytest.raises(VpdbError, match="failed to dump the database"):
+    with pytest.raises(SeedError, match="failed to dump the database"):
         databases.dump(name, target, processes=2, progress=cut)
     assert target.read_text() == "the old one"
 
@@ -407,7 +407,7 @@ def test_a_lost_connection_leaves_the_old_dump(
 _KILLED = """
 import sys, psycopg2
 from pathlib import Path
-from vpdb.backup import dump, dump_writer
+from pgseed.dumping import canonical as dump, writer as dump_writer
 dump_writer._PARALLEL = 0
 dump_writer._SPLIT = 1000
 def connect():
@@ -440,7 +440,7 @@ def test_a_dump_that_is_killed_leaves_the_old_or_the_new_one(
 def test_the_password_is_nowhere_to_be_seen(
     databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.dump_writer._PARALLEL", 0)
+    monkeypatch.setattr("pgseed.dumping.writer._PARALLEL", 0)
     name = databases.new(LARGE)
     seen = ""
 
@@ -453,7 +453,7 @@ def test_the_password_is_nowhere_to_be_seen(
                 continue
 
     databases.dump(name, tmp_path / "dump.sql", processes=2, progress=look)
-    assert "vpdb.backup.copy_worker" in seen
+    assert "pgseed.dumping.copy_worker" in seen
     assert databases.server.admin_password not in seen
     assert databases.server.admin_password not in (tmp_path / "dump.sql").read_text()
 
@@ -499,5 +499,5 @@ def test_archives_of_the_servers_pg_dump_have_the_identity_of_its_text(
     # In INSERT form, tables without rows leave no trace.
     filled = {table: rows for table, rows in full.tables.items() if rows}
     assert pg_dump("--column-inserts").tables == inserts[0].tables == filled
-    with pytest.raises(VpdbError, match="lz4"):
+    with pytest.raises(SeedError, match="lz4"):
         pg_dump("-Fc", "--compress=lz4")

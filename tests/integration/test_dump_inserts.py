@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from vpdb.backup.copy_text import line_batches, values
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import insert_statements
-from vpdb.database.server import Server
-from vpdb.errors import BackupRefused
-from vpdb.sql_names import quote_literal
+from pgseed.backup.copy_text import line_batches, values
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import insert_statements
+from pgseed.errors import BackupRefused
+from pgseed.server import Server
+from pgseed.sql_names import quote_literal
 
 FRAGMENTS = st.lists(
     st.sampled_from(

@@ -16,8 +16,8 @@ import pytest
 from tests.support import memory
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb import docker
-from vpdb.database.sighting import MARK_FILE
 from vpdb.docker import DockerFailed
+from vpdb.server.server_probe import MARK_FILE
 
 START_DEADLINE_S = 60
 

@@ -10,13 +10,13 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
+from master_data import tables
+from master_data.tables import TABLES, Column, Table
+from pgseed.server import Server
 from tests.integration.scratch import VARIABLES, Scratch, new_database, run_init
 from tests.support.server import CHECKOUT, PASSWORD
 from vpdb import docker
-from vpdb.database.server import Server
 from vpdb.docker import DockerFailed
-from vpdb.master_data import tables
-from vpdb.master_data.tables import TABLES, Column, Table
 
 INIT = CHECKOUT / "postgres" / "init"
 

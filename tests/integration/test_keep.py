@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from pgseed.databases.sessions import Session, sessions_in
+from pgseed.dumping.canonical import Dump, write_dump
+from pgseed.errors import SeedError
+from pgseed.live import history
+from pgseed.live.adopt import adopt_dump, dump_horizon
+from pgseed.live.status import IN_STEP, LOCALLY_CHANGED, STALE, read_status
+from pgseed.server import MAINTENANCE_DATABASE
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, rows_of
-from vpdb.backup.dump import Dump, write_dump
+from vpdb.backups.team_dump import dump_live
 from vpdb.content import Content
-from vpdb.database import history
-from vpdb.database.adopt import adopt_dump, dump_horizon
-from vpdb.database.server import MAINTENANCE_DATABASE
-from vpdb.database.sessions import Session, sessions_in
-from vpdb.database.status import IN_STEP, LOCALLY_CHANGED, STALE, read_status
-from vpdb.dump import dump_live
-from vpdb.errors import VpdbError
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
@@ -46,8 +46,8 @@ def test_a_changed_database_is_kept_with_all_that_was_in_it(stack: Stack) -> Non
 def test_a_write_in_the_last_moment_before_the_swap_is_kept(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vpdb.database import replace
-    from vpdb.database.swap import swap
+    from pgseed.databases.swap import swap
+    from pgseed.live import replace
 
     stack.load()
 
@@ -182,7 +182,7 @@ def test_snapshots_that_are_not_there_or_there_already_are_refused(stack: Stack)
     with pytest.raises(history.NothingThere, match="none of that name"):
         history.restore(stack.server, settings, "nothing")
     history.snapshot(stack.server, settings, "one")
-    with pytest.raises(VpdbError, match="there is one of that name"):
+    with pytest.raises(SeedError, match="there is one of that name"):
         history.snapshot(stack.server, settings, "one")
     with pytest.raises(history.NothingThere, match="There are: one"):
         history.drop_snapshot(stack.server, settings, "two")
@@ -268,7 +268,7 @@ def test_a_database_that_took_the_dumped_ones_place_is_not_adopted(
         history.reset(stack.server, stack.settings(), never)
         return done
 
-    monkeypatch.setattr("vpdb.dump.write_dump", write_then_reset)
+    monkeypatch.setattr("vpdb.backups.team_dump.write_dump", write_then_reset)
     dumped = dump_live(stack.server, stack.settings())
     assert stack.ask(MINE) == [(0,)]
     assert not dumped.adopted

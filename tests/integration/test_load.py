@@ -12,13 +12,13 @@ import psycopg2.extensions
 import pytest
 import zstandard
 
+from pgseed.databases.catalog import catalog_differences, read_catalog
+from pgseed.errors import BackupRefused, SeedError
+from pgseed.live.load import load_content
+from pgseed.template import build
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, rows_of
 from tests.support.schemas import SCHEMA
-from vpdb.database import build
-from vpdb.database.catalog import catalog_differences, read_catalog
-from vpdb.database.load import load_content
-from vpdb.errors import BackupRefused, VpdbError
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": (("--data-only",), bytes, ".sql"),
@@ -276,7 +276,7 @@ def test_an_error_in_a_schema_file_names_file_and_line(stack: Stack) -> None:
     path = stack.init / "03-create-extensions.sql"
     path.write_text("\n\nSELECT 1;\nCREATE NONSENSE;\n")
     with pytest.raises(
-        VpdbError, match=r'03-create-extensions\.sql, line 4: syntax error .*"NONSENSE"'
+        SeedError, match=r'03-create-extensions\.sql, line 4: syntax error .*"NONSENSE"'
     ):
         stack.load()
     assert stack.databases() == []

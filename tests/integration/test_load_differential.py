@@ -14,13 +14,13 @@ import zstandard
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from pgseed.databases.catalog import catalog_differences, read_catalog
+from pgseed.server import Server
+from pgseed.sql_names import quote_literal, quote_name
+from pgseed.template import base, build
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, databases_of, rows_of
 from vpdb import docker
-from vpdb.database import base, build
-from vpdb.database.catalog import catalog_differences, read_catalog
-from vpdb.database.server import Server
-from vpdb.sql_names import quote_literal, quote_name
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": (("--data-only",), bytes, ".sql"),

@@ -13,13 +13,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from master_data import load
+from master_data.faults import CsvRefused, LoadFailed
+from master_data.proposal import Counts
+from master_data.tables import TABLES
+from pgseed.server import Server
+from sample_data.generated_files import generate_csvs
 from tests.integration.scratch import Scratch, filled_template, new_database, run_init
-from vpdb.database.server import Server
-from vpdb.master_data import load
-from vpdb.master_data.faults import CsvRefused, LoadFailed
-from vpdb.master_data.generated_files import generate_csvs
-from vpdb.master_data.proposal import Counts
-from vpdb.master_data.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -359,8 +359,8 @@ def test_a_million_values_need_little_memory(server: Server, template: str) -> N
 def peak_mb(server: Server, database: str, scale: float) -> int:
     program = (
         "import resource, sys, tempfile; from pathlib import Path; import psycopg2;"
-        "from vpdb.master_data.generated_files import generate_csvs;"
-        "from vpdb.master_data.load import load_files;"
+        "from sample_data.generated_files import generate_csvs;"
+        "from master_data.load import load_files;"
         "folder = Path(tempfile.mkdtemp()); generate_csvs(folder, float(sys.argv[1]));"
         "connection = psycopg2.connect('');"
         "result = load_files(connection, list(folder.glob('*.csv')), schema='vpv4',"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from master_data.faults import CsvRefused, LoadFailed
+from master_data.proposal import Counts
+from pgseed.server import Server
 from tests.integration.scratch import Scratch, filled_template, new_database
-from vpdb.database.server import Server
-from vpdb.master_data.faults import CsvRefused, LoadFailed
-from vpdb.master_data.proposal import Counts
 
 MANUFACTURERS = "manufacturer_code,name,country_code,city,email"
 GOOD = "MF-9001,Neu GmbH,DE,Jena,a@b.example"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from pgseed.databases.catalog import read_catalog
+from pgseed.server import Server
 from tests.integration.scratch import Scratch, filled_template, new_database
 from tests.support.server import CHECKOUT
 from vpdb import docker
-from vpdb.database.catalog import read_catalog
-from vpdb.database.server import Server
 
 OPTIMIZE = CHECKOUT / "data" / "optimize-for-bulk-insert.sql"
 RESTORE = CHECKOUT / "data" / "restore-after-bulk-insert.sql"

@@ -11,13 +11,13 @@ import time
 import psycopg2
 import pytest
 
+from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
+from pgseed.server import Server
 from tests.support.contents import ask
 from tests.support.server import PASSWORD, image_tag, running_server
 from vpdb import docker
-from vpdb.database.find import find_server
-from vpdb.database.password import ensure_password, set_password
-from vpdb.database.server import Server
-from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
+from vpdb.server.find import find_server
+from vpdb.server.password import ensure_password, set_password
 
 
 def login(server: Server, user: str, password: str) -> str:
@@ -144,7 +144,7 @@ def test_a_password_is_in_no_log_statistics_or_process_list(server: Server) -> N
 
 
 def test_a_role_that_is_not_there_is_told_in_one_line(server: Server) -> None:
-    with pytest.raises(VpdbError, match='role "no; one" does not exist') as caught:
+    with pytest.raises(SeedError, match='role "no; one" does not exist') as caught:
         set_password(server.container, "no; one", "secret")
     assert "secret" not in str(caught.value)
 

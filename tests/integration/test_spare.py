@@ -5,16 +5,16 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
+from pgseed.databases.lock import Busy, locked
+from pgseed.errors import BackupRefused
+from pgseed.live import history
+from pgseed.live.load import prepare_load
+from pgseed.progress import quiet
 from tests.integration.conftest import Stack
 from tests.support.backups import change_row
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.server import REAL_BACKUP
 from vpdb.content import Content
-from vpdb.database import history
-from vpdb.database.load import prepare_load
-from vpdb.database.lock import Busy, locked
-from vpdb.errors import BackupRefused
-from vpdb.progress import quiet
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
@@ -154,7 +154,7 @@ def test_where_no_template_may_stay_there_is_no_spare(
 
 
 def test_a_large_template_has_none(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpdb.database.spare.LARGEST_BYTES", 1_000_000)
+    monkeypatch.setattr("pgseed.databases.spare.LARGEST_BYTES", 1_000_000)
     stack.load()
     reset(stack)
     assert stack.spares() == []

@@ -12,17 +12,17 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from pgseed.databases.lock import Busy, locked
+from pgseed.databases.sessions import begin_alone, ending_sessions
+from pgseed.databases.stamp import read_stamp
+from pgseed.errors import BackupRefused, SeedError
+from pgseed.live.load import load_content, load_planned
+from pgseed.progress import quiet
+from pgseed.server import Server
 from tests.integration.cli_stack import wait_until
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
 from vpdb.content import Content
-from vpdb.database.load import load_content, load_planned
-from vpdb.database.lock import Busy, locked
-from vpdb.database.server import Server
-from vpdb.database.sessions import begin_alone, ending_sessions
-from vpdb.database.stamp import read_stamp
-from vpdb.errors import BackupRefused, VpdbError
-from vpdb.progress import quiet
 
 
 def test_a_first_load_is_built_and_the_second_adopts_it(stack: Stack) -> None:
@@ -144,7 +144,7 @@ class Client(threading.Thread):
                     " (SELECT count(*) FROM vpv4.reaction_terms)"
                 )
                 self.answers.update(rows)  # type: ignore[arg-type]
-            except (psycopg2.Error, VpdbError):
+            except (psycopg2.Error, SeedError):
                 continue  # the swap has ended the session: it asks again
 
 
@@ -181,7 +181,7 @@ def in_the_middle(
                     wait_until(is_waiting, timeout_s=20, what="somebody's wait for the swap")
                 yield
 
-        monkeypatch.setattr("vpdb.database.swap.ending_sessions", ending)
+        monkeypatch.setattr("pgseed.databases.swap.ending_sessions", ending)
 
     with stack.server.session("postgres") as onlooker:
 
@@ -208,7 +208,7 @@ def test_who_comes_in_the_middle_of_a_swap_waits_for_the_new_data(
                 for _ in range(2):
                     cursor.execute("SELECT count(*) FROM vpv4.products")
                     got.append(cursor.fetchall())
-        except (psycopg2.Error, VpdbError) as error:
+        except (psycopg2.Error, SeedError) as error:
             got.append(error)
         came.set()
 
@@ -294,7 +294,7 @@ def test_who_reads_that_list_in_the_live_database_is_ended_first(
         was_alone.append(begin_alone(cursor))
         return was_alone[-1]
 
-    monkeypatch.setattr("vpdb.database.swap.begin_alone", begin)
+    monkeypatch.setattr("pgseed.databases.swap.begin_alone", begin)
     stack.load()
     with stack.server.session(stack.live, autocommit=False) as reader, reader.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_database")

@@ -8,10 +8,10 @@ from typing import Any
 
 from psycopg2 import sql
 
-from vpdb.database.behind import BEHIND_THREAD
-from vpdb.database.catalog import read_tables
-from vpdb.database.names import source_of_spare
-from vpdb.database.server import Server
+from pgseed.databases.after_exit import BEHIND_THREAD
+from pgseed.databases.catalog import read_tables
+from pgseed.databases.names import source_of_spare
+from pgseed.server import Server
 
 
 def rows_of(server: Server, database: str) -> dict[str, list[str]]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from pgseed.server import Server
 from tests.support import memory
 from vpdb import docker, image
 from vpdb.config import Settings, load_settings
-from vpdb.database.find import find_server
-from vpdb.database.server import Server
+from vpdb.server.find import find_server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REAL_BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"

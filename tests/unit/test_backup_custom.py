@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.backup.archive import spool_custom
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import open_rows
+from pgseed.errors import BackupRefused
 from tests.hostile import CANARY, COMPLETE, HARMLESS
 from tests.hostile.archives import ITEMS, SEQUENCE, SETTINGS, Item, archive
-from vpdb.backup.custom import spool_custom
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import open_rows
-from vpdb.errors import BackupRefused
 
 Write = Callable[[bytes], Path]
 
@@ -136,7 +136,7 @@ def test_what_is_no_readable_archive_is_named(data: bytes, says: str, write: Wri
 
 
 def test_a_bomb_in_an_archive_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.RATIO_FROM", 4 * 1024 * 1024)
+    monkeypatch.setattr("pgseed.backup.limits.RATIO_FROM", 4 * 1024 * 1024)
     item = Item("TABLE DATA", "t", copy=ITEMS.copy, rows=b"x\n" * (3 * 1024 * 1024))
     with pytest.raises(BackupRefused, match="bomb"):
         read_backup(write(archive(item)), schema="vpv4")

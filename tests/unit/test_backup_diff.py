@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgseed.backup.copy_text import copy_line, escape, unescape, values
+from pgseed.backup.model import Backup
+from pgseed.backup.reader import read_backup
+from pgseed.diff.backups import BackupDiff, TableDiff, compare_backups
+from pgseed.diff.row_counter import Surplus
+from pgseed.diff.text import GIT_CONFIGURATION, describe, write_textconv
+from pgseed.sql_names import quote_literal
 from tests.hostile import COMPLETE
-from vpdb.backup.copy_text import copy_line, escape, unescape, values
-from vpdb.backup.diff import BackupDiff, TableDiff, compare_backups
-from vpdb.backup.diff_text import GIT_CONFIGURATION, describe, write_textconv
-from vpdb.backup.model import Backup
-from vpdb.backup.reader import read_backup
-from vpdb.backup.surplus import Surplus
-from vpdb.sql_names import quote_literal
 
 Write = Callable[[str], Backup]
 
@@ -205,8 +205,8 @@ def test_a_large_unordered_comparison_stays_small_in_memory(tmp_path: Path) -> N
     code = """
 import sys
 from pathlib import Path
-from vpdb.backup import diff
-from vpdb.backup.reader import read_backup
+from pgseed.diff import backups as diff
+from pgseed.backup.reader import read_backup
 diff._LIMIT_BYTES = 3_000_000
 old, new = (read_backup(Path(p), schema="vpv4") for p in sys.argv[1:])
 found = diff.compare_backups(old, new, keys={"vpv4.t": ["id"]}).tables[0]
@@ -299,7 +299,7 @@ def test_git_diff_shows_the_changed_value_under_its_row(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     (tmp_path / "conv.py").write_text(
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
-        "from pathlib import Path\nfrom vpdb.backup.diff_text import write_textconv\n"
+        "from pathlib import Path\nfrom pgseed.diff.text import write_textconv\n"
         "write_textconv(Path(sys.argv[1]), sys.stdout.buffer)\n"
     )
     (tmp_path / ".gitattributes").write_text("*.sql -text diff=velpharma-backup\n")

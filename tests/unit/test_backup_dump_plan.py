@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpdb.backup.dump_plan import (
+from pgseed.backup.reader import read_backup
+from pgseed.backup.work_folder import leftovers, put_in_place, work_folder
+from pgseed.dumping.layout import (
     TABLE_FOOTER,
     DumpRefused,
     DumpTable,
@@ -25,9 +27,7 @@ from vpdb.backup.dump_plan import (
     sequence_text,
     table_header,
 )
-from vpdb.backup.dump_schema import stable_part
-from vpdb.backup.reader import read_backup
-from vpdb.backup.work_folder import leftovers, put_in_place, work_folder
+from pgseed.dumping.schema_part import stable_part
 
 
 def table(oid: int, name: str = "", *columns: str, key: Iterable[SortColumn] = ()) -> DumpTable:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.backup.reader import read_backup
+from pgseed.errors import BackupRefused
 from tests.hostile import CANARY, CASES, HARMLESS, SCHEMA, Hostile, bomb
-from vpdb.backup.reader import read_backup
-from vpdb.errors import BackupRefused
 
 
 def _write(folder: Path, case: Hostile) -> Path:
@@ -50,7 +50,7 @@ def test_a_refusal_cannot_steer_the_terminal(case: Hostile, tmp_path: Path) -> N
 def test_the_refusal_does_not_depend_on_how_the_file_is_cut_into_reads(
     case: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.CHUNK", 7)
+    monkeypatch.setattr("pgseed.backup.limits.CHUNK", 7)
     with pytest.raises(BackupRefused) as refused:
         read_backup(_write(tmp_path, case), schema=SCHEMA)
     assert (refused.value.line, case.says in str(refused.value)) == (case.line, True), refused.value
@@ -60,7 +60,7 @@ def test_the_refusal_does_not_depend_on_how_the_file_is_cut_into_reads(
 def test_the_refusal_does_not_depend_on_who_checks_the_encoding(
     case: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
+    monkeypatch.setattr("pgseed.backup.limits.LARGE", 0)
     with pytest.raises(BackupRefused) as refused:
         read_backup(_write(tmp_path, case), schema=SCHEMA)
     assert (refused.value.line, case.says in str(refused.value)) == (case.line, True), refused.value
@@ -83,7 +83,7 @@ def test_a_small_backup_may_be_as_uniform_as_it_likes(tmp_path: Path) -> None:
 def test_an_absolute_limit_bounds_what_is_decompressed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.UNCOMPRESSED", 1024 * 1024)
+    monkeypatch.setattr("pgseed.backup.limits.UNCOMPRESSED", 1024 * 1024)
     path = tmp_path / "backup.sql.gz"
     path.write_bytes(bomb("gzip", 3))
     with pytest.raises(BackupRefused, match="it decompresses to more than"):
@@ -108,8 +108,8 @@ def test_an_absolute_limit_bounds_what_is_decompressed(
 def test_absurdly_long_parts_are_refused(
     limit: str, text: bytes, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.CHUNK", 100)
-    monkeypatch.setattr(f"vpdb.backup.limits.{limit}", 1000)
+    monkeypatch.setattr("pgseed.backup.limits.CHUNK", 100)
+    monkeypatch.setattr(f"pgseed.backup.limits.{limit}", 1000)
     path = tmp_path / "backup.sql"
     path.write_bytes(b"SET row_security = off;\n" + text)
     with pytest.raises(BackupRefused, match=re.escape(says)):

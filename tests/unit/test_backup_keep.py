@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgseed.backup.reader import read_backup
 from tests.hostile import HARMLESS
-from vpdb.backup.keep import (
+from vpdb.backups.dated_copies import (
     Retention,
     date_of,
     dated_name,
@@ -19,8 +20,7 @@ from vpdb.backup.keep import (
     list_backups,
     plan_retention,
 )
-from vpdb.backup.reader import read_backup
-from vpdb.backup.size import LIMIT_BYTES, size_advice, with_lfs
+from vpdb.backups.git_size import LIMIT_BYTES, size_advice, with_lfs
 
 CURRENT = "production_backup_data_only.sql"
 NOW = datetime(2026, 11, 22, 18, 54, 12)

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.backup import reader
+from pgseed.backup import reading_cache as known
+from pgseed.backup.model import Backup
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import open_rows
+from pgseed.errors import BackupRefused
 from tests.hostile import HARMLESS, SCHEMA
-from vpdb.backup import known, reader
-from vpdb.backup.model import Backup
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import open_rows
-from vpdb.errors import BackupRefused
 
 
 @pytest.fixture(autouse=True)
 def every_file_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.REMEMBERED", 0)
+    monkeypatch.setattr("pgseed.backup.limits.REMEMBERED", 0)
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_only_the_newest_stay(backup: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_change_in_any_piece_is_read_anew(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "_PIECE", 64)
-    monkeypatch.setattr("vpdb.backup.utf8._CHUNK", 10)
+    monkeypatch.setattr("pgseed.backup.utf8._CHUNK", 10)
     size = len(HARMLESS)
     with backup.open("rb") as file:
         known_hash = known._hash(file.fileno(), size, None)
@@ -168,7 +169,7 @@ def test_what_changes_before_it_is_remembered_is_not(backup: Path) -> None:
 
 
 def test_small_files_are_not_remembered(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.REMEMBERED", 1_000_000)
+    monkeypatch.setattr("pgseed.backup.limits.REMEMBERED", 1_000_000)
     read(backup)
     assert readings(backup) == []
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pgseed.backup.lexer import Lexer, Token
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import open_rows
+from pgseed.backup.source import PlainSource
+from pgseed.errors import BackupRefused
+from pgseed.sql_names import quote_literal, quote_name
 from tests.hostile import COMPLETE, HARMLESS, START
-from vpdb.backup.lexer import Lexer, Token
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import open_rows
-from vpdb.backup.source import PlainSource
-from vpdb.errors import BackupRefused
-from vpdb.sql_names import quote_literal, quote_name
 
 # Characters PostgreSQL takes in text: all but NUL and halves of surrogate pairs.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

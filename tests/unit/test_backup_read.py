@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from pgseed.backup.model import Backup
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import insert_statements, open_rows
+from pgseed.errors import BackupRefused
 from tests.hostile import COMPLETE, END, FULL_START, HARMLESS, ROWS, START
-from vpdb.backup.model import Backup
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import insert_statements, open_rows
-from vpdb.errors import BackupRefused
 
 Write = Callable[..., Path]
 
@@ -315,7 +315,7 @@ def _large(tables: int = 20, rows: int = 3000) -> bytes:
 def test_several_threads_read_rows_at_once(
     method: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.source._CHECKPOINT_EVERY", 100_000)
+    monkeypatch.setattr("pgseed.backup.source._CHECKPOINT_EVERY", 100_000)
     data = _large()
     packed = PACK[method](data)
     backup = read(write(packed))
@@ -347,7 +347,7 @@ def test_the_result_does_not_depend_on_how_the_file_is_cut_into_reads(
     text += b"/* a /* b */ c */ -- x\nINSERT INTO vpv4.i VALUES (E'\\'', 'x''''y', X'0a');\n" + END
     path = write(text)
     whole = read(path)
-    monkeypatch.setattr("vpdb.backup.limits.CHUNK", chunk)
+    monkeypatch.setattr("pgseed.backup.limits.CHUNK", chunk)
     pieces = read(path)
     assert pieces == whole
     assert rows_of(pieces) == rows_of(whole)
@@ -531,8 +531,8 @@ def test_a_large_backup_stays_small_in_memory(method: str, write: Write) -> None
     code = """
 import sys
 from pathlib import Path
-from vpdb.backup.reader import read_backup
-from vpdb.backup.rows import open_rows
+from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import open_rows
 backup = read_backup(Path(sys.argv[1]), schema="vpv4")
 with open_rows(backup, backup.blocks[0]) as rows:
     while rows.read(65536):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgseed.backup.reader import read_backup
+from pgseed.backup.utf8 import CheckBeside, Utf8, first_fault
+from pgseed.errors import BackupRefused
 from tests.hostile import HARMLESS, SCHEMA
-from vpdb.backup.reader import read_backup
-from vpdb.backup.utf8 import CheckBeside, Utf8, first_fault
-from vpdb.errors import BackupRefused
 
 
 def expected(data: bytes) -> int | None:
@@ -74,7 +74,7 @@ def test_a_large_backup_has_the_same_identity(
     path = tmp_path / "backup.sql"
     path.write_bytes(HARMLESS)
     before = read_backup(path, schema=SCHEMA)
-    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
+    monkeypatch.setattr("pgseed.backup.limits.LARGE", 0)
     assert read_backup(path, schema=SCHEMA) == before
 
 
@@ -82,7 +82,7 @@ def test_a_large_backup_has_the_same_identity(
 def test_a_fault_anywhere_in_a_large_backup_is_refused_at_its_line(
     at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpdb.backup.limits.LARGE", 0)
+    monkeypatch.setattr("pgseed.backup.limits.LARGE", 0)
     lines = HARMLESS.split(b"\n")
     copy = next(n for n, line in enumerate(lines) if line.startswith(b"COPY"))
     place = {"rows": copy + 1, "statement": copy, "comment": 0, "end": len(lines) - 1}[at]

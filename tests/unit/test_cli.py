@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 import typer
 
+from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
 from tests.support.imports import heavy
 from vpdb import connection
 from vpdb.cli import app as cli
@@ -21,7 +22,6 @@ from vpdb.cli import common
 from vpdb.cli.container import load_lines
 from vpdb.cli.status import row_changes
 from vpdb.config import Settings, load_settings
-from vpdb.errors import GuardRefused, ServerUnreachable, VpdbError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS = load_settings(CHECKOUT, "dev")
@@ -79,7 +79,10 @@ class TestHelp:
             [sys.executable, "-c", code, *asked], capture_output=True, text=True, check=True
         )
         imported = done.stderr.split()
-        assert heavy(imported, "psycopg2", "yaml", "vpdb.database", "vpdb.backup") == set()
+        assert (
+            heavy(imported, "psycopg2", "yaml", "pgseed.databases", "pgseed.backup", "pgseed.live")
+            == set()
+        )
 
     def test_wrong_usage_is_exit_code_2(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["no-such-command"]) == 2
@@ -91,7 +94,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("error", "code"),
         [
-            (VpdbError("failed to do it: because.\nTry again"), 1),
+            (SeedError("failed to do it: because.\nTry again"), 1),
             (GuardRefused("failed to touch it: not ours"), 1),
             (ServerUnreachable("failed to reach it: silent"), 5),
             (psycopg2.OperationalError("server closed the\nconnection"), 5),

@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg2.extensions
 import pytest
 
+from pgseed.errors import SeedError
 from vpdb.azure.compare import Difference, as_schema, differences
 from vpdb.azure.explain import explain
 from vpdb.azure.fetch import keep_aside
 from vpdb.azure.production import Probe, Production, refusal
 from vpdb.azure.roots import read_roots
 from vpdb.config import load_settings
-from vpdb.errors import VpdbError
 
 SETTINGS = load_settings(Path(__file__).resolve().parents[2], "dev")
 PRODUCTION = Production.of(SETTINGS, "s3cret", b"roots")
@@ -96,7 +96,7 @@ class TestRoots:
     def test_what_holds_no_certificate_is_refused(self, tmp_path: Path, text: str | None) -> None:
         if text is not None:
             (tmp_path / "ca.pem").write_text(text)
-        with pytest.raises(VpdbError, match=r"--root-cert|openssl x509"):
+        with pytest.raises(SeedError, match=r"--root-cert|openssl x509"):
             read_roots(tmp_path / "ca.pem")
 
     def test_the_systems_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ class TestRoots:
 
     def test_without_any_there_is_no_unverified_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("vpdb.azure.roots._system_files", lambda: iter(()))
-        with pytest.raises(VpdbError, match="ca-certificates"):
+        with pytest.raises(SeedError, match="ca-certificates"):
             read_roots(None)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from master_data.load import FileResult, LoadResult
+from master_data.proposal import Counts
 from vpdb.cli.data import describe
-from vpdb.master_data.load import FileResult, LoadResult
-from vpdb.master_data.proposal import Counts
 
 NAMES = ("product_active_substances.csv", "adverse_drug_reactions.csv")
 

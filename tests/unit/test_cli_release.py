@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pgseed.dumping import layout as dump_plan
 from vpdb import bulk, release
-from vpdb.backup import dump_plan
-from vpdb.backup.notes import read_notes
+from vpdb.backups.release_records import read_notes
+from vpdb.backups.team_dump import target_of_team
 from vpdb.config import Settings, load_settings
-from vpdb.dump import target_of_team
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 A, B = "a" * 64, "b" * 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpdb import units
+from pgseed import units
 
 
 @pytest.mark.parametrize(

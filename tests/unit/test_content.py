@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from pgseed.errors import BackupRefused, SeedError
 from vpdb.config import Settings, project_defaults
 from vpdb.content import SEED_SQL, Content, choose_content, choose_source, content_id
-from vpdb.errors import BackupRefused, SettingRefused, VpdbError
+from vpdb.errors import SettingRefused
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEADER = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"
@@ -152,7 +153,7 @@ def test_a_backup_behind_a_url_is_fetched_once_and_named_by_its_setting(project:
 def test_another_file_behind_the_url_is_refused(project: Path) -> None:
     elsewhere = project / "elsewhere.sql"
     elsewhere.write_text("-- not what was pinned\n")
-    with pytest.raises(VpdbError, match="not the pinned"):
+    with pytest.raises(SeedError, match="not the pinned"):
         choose(project, backupUrl=elsewhere.as_uri(), backupSha256="0" * 64)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.backup.model import Backup, RowBlock, SequenceValue
-from vpdb.database import names
-from vpdb.database.base import digests_of, find_base, leave_values_out
-from vpdb.database.catalog import Column, Table
-from vpdb.database.stamp import Database, Stamp
+from pgseed.backup.model import Backup, RowBlock, SequenceValue
+from pgseed.databases import names
+from pgseed.databases.catalog import Column, Table
+from pgseed.databases.stamp import Database, Stamp
+from pgseed.template.base import digests_of, find_base, leave_values_out
 
 LIVE = "velpdevdb"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vpdb.database import behind
+from pgseed.databases import after_exit as behind
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpdb.database.build import share_out
-from vpdb.database.jobs import Crew, Job, Kind, next_job, plan_jobs
-from vpdb.database.rows import load_sessions
-from vpdb.errors import ServerUnreachable
+from pgseed.errors import ServerUnreachable
+from pgseed.template.build import share_out
+from pgseed.template.jobs import Crew, Job, Kind, next_job, plan_jobs
+from pgseed.template.rows import load_sessions
 
 
 def plan() -> list[Job]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpdb.database import names
-from vpdb.database.plan import (
+from pgseed.databases import names
+from pgseed.databases.retention import (
     find_live,
     find_spare,
     find_template,
@@ -20,8 +20,8 @@ from vpdb.database.plan import (
     spare_sources,
     undecided,
 )
-from vpdb.database.stamp import Database, Stamp
-from vpdb.errors import SettingRefused
+from pgseed.databases.stamp import Database, Stamp
+from pgseed.errors import NameRefused
 
 LIVE = "velpdevdb"
 IDS = [f"{digit}" * 64 for digit in "abcdef"]
@@ -113,7 +113,7 @@ def test_a_kept_name_that_is_taken_moves_on_to_the_next_second() -> None:
 
 @pytest.mark.parametrize("name", ["", "_x", "Big", "a-b", "ü", "a b", "x" * 100, "a;b", 'a"b'])
 def test_a_snapshot_name_that_postgresql_would_fold_or_cut_is_refused(name: str) -> None:
-    with pytest.raises(SettingRefused, match="snapshot"):
+    with pytest.raises(NameRefused, match="snapshot"):
         names.snapshot_name(LIVE, name)
 
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from vpdb.progress import Meter, describe, print_lines, rewrite_line, while_heard
+from pgseed.progress import Meter, describe, print_lines, rewrite_line, while_heard
 
 
 def test_a_report_says_how_much_how_fast_and_how_long_still() -> None:

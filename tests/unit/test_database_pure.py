@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.backup.model import Backup, RowBlock, SequenceValue
-from vpdb.database.catalog import (
+from pgseed.backup.model import Backup, RowBlock, SequenceValue
+from pgseed.changes.local_changes import Changes, TableChange, TableState, suspect_tables
+from pgseed.databases.catalog import (
     Column,
     Table,
     catalog_differences,
     fingerprint,
     without_bulk_mode,
 )
-from vpdb.database.changes import Changes, TableChange, TableState, suspect_tables
-from vpdb.database.find import read_mark
-from vpdb.database.fit import check_fit
-from vpdb.database.groups import group_blocks
-from vpdb.database.password import scram_verifier
-from vpdb.database.schema import describe_failure
-from vpdb.database.server import Server, application_name
-from vpdb.errors import BackupRefused, GuardRefused
+from pgseed.errors import BackupRefused, GuardRefused
+from pgseed.server import Server, application_name
+from pgseed.template.partition_groups import group_blocks
+from pgseed.template.schema_check import check_fit
+from pgseed.template.schema_files import describe_failure
+from vpdb.server.find import read_mark
+from vpdb.server.password import scram_verifier
 
 
 def table(oid: int, name: str, *columns: Column, kind: str = "r", root: int = 0) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpdb.database.stamp import Stamp
+from pgseed.databases.stamp import Stamp
 
 FULL = Stamp(
     "a" * 64,

@@ -13,10 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.master_data import generated_files, texts
-from vpdb.master_data.generated_files import generate_csvs, write_backup
-from vpdb.master_data.generator import Row, Size, rows
-from vpdb.master_data.tables import (
+from master_data.tables import (
     ADVERSE_DRUG_REACTIONS,
     MANUFACTURERS,
     PRODUCTS,
@@ -24,6 +21,9 @@ from vpdb.master_data.tables import (
     TABLES,
     Table,
 )
+from sample_data import generated_files, texts
+from sample_data.generated_files import generate_csvs, write_backup
+from sample_data.generator import Row, Size, rows
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
@@ -81,7 +81,7 @@ def test_csv_files_and_backup_agree_row_for_row(csvs: Path) -> None:
 def test_the_same_bytes_under_another_hash_seed(csvs: Path, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path;"
-        "from vpdb.master_data.generated_files import generate_csvs;"
+        "from sample_data.generated_files import generate_csvs;"
         "generate_csvs(Path(sys.argv[1]), 1)"
     )
     subprocess.run(

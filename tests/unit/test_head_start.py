@@ -11,8 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from components import head_start
-from vpdb.errors import BackupRefused, ServerUnreachable, VpdbError
+from components import prefetch as head_start
+from pgseed.errors import BackupRefused, SeedError, ServerUnreachable
 
 SMALL = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=9_000_000))
 LARGE = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=head_start.LARGEST_BACKUP + 1))
@@ -34,7 +34,7 @@ def begin(
         if fails is not None:
             raise fails
 
-    monkeypatch.setattr("vpdb.database.load.prepare_load", prepare)
+    monkeypatch.setattr("pgseed.live.load.prepare_load", prepare)
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
     finding: Future[Any] = Future()
     if found:
@@ -65,7 +65,7 @@ def test_a_load_that_takes_long_is_left_to_the_seed_and_its_progress(
 
 @pytest.mark.parametrize(
     "error",
-    [VpdbError("no"), BackupRefused(Path("x"), "no"), psycopg2.Error("no")],
+    [SeedError("no"), BackupRefused(Path("x"), "no"), psycopg2.Error("no")],
     ids=lambda error: type(error).__name__,
 )
 def test_what_fails_is_left_to_the_seed_to_say(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vpdb.master_data.ahead import Ahead
+from master_data.ahead import Ahead
 
 
 def test_items_come_in_order_and_all_of_them() -> None:

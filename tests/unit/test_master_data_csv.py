@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.master_data.csv_file import CsvFile, find_files, in_load_order, look_at
-from vpdb.master_data.faults import CsvRefused
+from master_data.csv_file import CsvFile, find_files, in_load_order, look_at
+from master_data.faults import CsvRefused
 
 HEADER = "soc_code,name,display_order"
 ROWS = "SOC-01,Übelkeit,1\nSOC-02,Herz,2\n"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpdb.master_data.tables import Column
-from vpdb.master_data.values import ValueRefused, Values, converted, copy_text
+from master_data.tables import Column
+from master_data.values import ValueRefused, Values, converted, copy_text
 
 PRICE = Column("price", "decimal", precision=10, scale=2)
 CODE = Column("code", "code", required=True)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from vpdb.holdings import printable
 from vpdb.monitor import container, frame, render, sections
 from vpdb.monitor.collect import session, under_way
 from vpdb.monitor.keys import PACES_S, press
@@ -22,6 +21,7 @@ from vpdb.monitor.model import (
     View,
     Work,
 )
+from vpdb.stamp_text import printable
 
 SERVER = ServerCounters(
     version="17.6",

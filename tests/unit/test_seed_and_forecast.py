@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from components import seed_actions
+from components import seed_engine as seed_actions
 from components.seed import Seed, SeedArgs, SeedProvider
+from components.server_preview import describe_bulk_mode, remarks, warnings
 from components.settings import PROJECT_DIR, read_settings
-from components.survey import describe_bulk_mode, remarks, warnings
+from pgseed.changes.local_changes import Changes, TableChange
+from pgseed.databases.stamp import Database, Stamp
+from pgseed.live.status import Status
 from tests.unit.recording import Recording, record
 from vpdb import bulk
 from vpdb.config import Settings, project_defaults
 from vpdb.content import Content, choose_content
-from vpdb.database.changes import Changes, TableChange
-from vpdb.database.sighting import Sighting
-from vpdb.database.stamp import Database, Stamp
-from vpdb.database.status import Status
+from vpdb.server.server_probe import Sighting
 
 OLD: dict[str, Any] = {
     "__provider": "x",

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pgseed.backup.model import Backup
+from pgseed.backup.reader import read_backup
+from pgseed.backup.work_folder import work_folder
+from pgseed.diff.backups import BackupDiff, compare_backups
+from pgseed.dumping.canonical import write_dump
+from pgseed.errors import BackupRefused
+from pgseed.progress import Progress, quiet
+from pgseed.server import Server
 from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
-from vpdb.backup.diff import BackupDiff, compare_backups
-from vpdb.backup.dump import write_dump
-from vpdb.backup.keep import dated_name, plan_retention
-from vpdb.backup.model import Backup
-from vpdb.backup.reader import read_backup
-from vpdb.backup.work_folder import work_folder
+from vpdb.backups.dated_copies import dated_name, plan_retention
+from vpdb.backups.team_dump import schema_columns
+from vpdb.backups.verify import restored
 from vpdb.config import Settings
-from vpdb.database.server import Server
-from vpdb.dump import schema_columns
-from vpdb.errors import BackupRefused
-from vpdb.progress import Progress, quiet
-from vpdb.verify import restored
 
 Agree = Callable[["Fetched"], None]
 
@@ -89,8 +89,8 @@ def fetch(
 
 def write_or_move(canonical: Path, target: Path, settings: Settings, progress: Progress) -> Backup:
     """Put the canonical file in place, compressed where the target's name asks for it."""
-    from vpdb.backup.compress import compress, compression_of
-    from vpdb.backup.work_folder import put_in_place
+    from pgseed.backup.compress import compress, compression_of
+    from pgseed.backup.work_folder import put_in_place
 
     finished = canonical
     if compression_of(target) != "none":

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from pgseed.errors import SeedError
 from vpdb.azure.explain import explain
 from vpdb.config import Settings
-from vpdb.errors import VpdbError
 from vpdb.queries import query
 
 # Runs in the container, fed with the roots, then (after a line that ends them) the script for psql.
@@ -28,7 +28,7 @@ export PGSSLROOTCERT="$dir/roots.pem"
 """
 
 
-class ProductionFailed(VpdbError):
+class ProductionFailed(SeedError):
     """The production server could not be read; nothing local was changed."""
 
 

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
-from vpdb.errors import VpdbError
+from pgseed.errors import SeedError
 
 # Where systems keep them in one PEM file: Debian, Red Hat, SUSE, macOS and the BSDs, Homebrew.
 SYSTEM_FILES = (
@@ -23,18 +23,18 @@ _BEGIN = b"-----BEGIN CERTIFICATE-----"
 def read_roots(given: Path | None) -> bytes:
     """Read the PEM bundle that --root-cert names, else this machine's own.
 
-    Raises VpdbError: without roots nothing can be verified, and unverified is not an option.
+    Raises SeedError: without roots nothing can be verified, and unverified is not an option.
     """
     if given is not None:
         try:
             pem = given.read_bytes()
         except OSError as error:
-            raise VpdbError(
+            raise SeedError(
                 f"failed to read root certificate {given}: {error.strerror}."
                 " Name a readable PEM file with --root-cert"
             ) from None
         if _BEGIN not in pem:
-            raise VpdbError(
+            raise SeedError(
                 f"failed to read root certificate {given}: no PEM certificate in it."
                 " Convert it: openssl x509 -inform der -in FILE -out FILE.pem"
             )
@@ -42,7 +42,7 @@ def read_roots(given: Path | None) -> bytes:
     for path in _system_files():
         if path.is_file() and _BEGIN in (pem := path.read_bytes()):
             return pem
-    raise VpdbError(
+    raise SeedError(
         "failed to find this machine's root certificates: none of the usual files is there."
         " Install the package ca-certificates, or name a PEM file with --root-cert"
     )

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
+from pgseed.errors import SeedError, ServerUnreachable
 from vpdb import config
 from vpdb.cli import common
-from vpdb.errors import ServerUnreachable, VpdbError
 
 # The commands of each module in this package, in the order of the help. Only the module of the
 # command that is run is imported; for help, and for what is no command, all are.
@@ -87,7 +87,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         common.silence_stdout()
         return 1
-    except VpdbError as error:
+    except SeedError as error:
         return _fail(str(error), error.exit_code)
     except Exception as error:
         if _is_lost_connection(error):

@@ -58,7 +58,7 @@ def azure_backup(
     from vpdb.azure.fetch import fetch
     from vpdb.azure.production import Production
     from vpdb.azure.roots import read_roots
-    from vpdb.dump import target_of_team
+    from vpdb.backups.team_dump import target_of_team
 
     settings = settings_of(stack)
     target = (out or target_of_team(settings)).resolve()
@@ -97,8 +97,8 @@ def _password(settings: Settings) -> str:
 
 def _agree(found: Fetched, yes: bool) -> None:
     """Show what would be replaced by what, and have the word typed."""
-    from vpdb.backup.diff_text import describe
-    from vpdb.units import count, size
+    from pgseed.diff.text import describe
+    from pgseed.units import count, size
 
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     typer.echo(
@@ -123,7 +123,7 @@ def _agree(found: Fetched, yes: bool) -> None:
 
 
 def _tell(settings: Settings, done: Fetched) -> None:
-    from vpdb.units import count, size
+    from pgseed.units import count, size
 
     backup = done.backup
     typer.echo(f"wrote {done.target}: {count(backup.rows)} rows, {size(backup.size_bytes)}")

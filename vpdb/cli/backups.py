@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pgseed.errors import SeedError
 from vpdb.cli.common import (
     Json,
     Stack,
@@ -22,14 +23,13 @@ from vpdb.cli.common import (
     working,
 )
 from vpdb.config import Settings
-from vpdb.errors import VpdbError
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
-    from vpdb.backup.keep import ListedBackup
-    from vpdb.backup.model import Backup
-    from vpdb.progress import Progress
+    from pgseed.backup.model import Backup
+    from pgseed.progress import Progress
+    from vpdb.backups.dated_copies import ListedBackup
 
 LIVE = "live"
 DIFFERENT = 3
@@ -64,7 +64,7 @@ def textconv(
     import subprocess
     import sys
 
-    from vpdb.backup.diff_text import GIT_CONFIGURATION, write_textconv
+    from pgseed.diff.text import GIT_CONFIGURATION, write_textconv
 
     if install:
         folder = settings_of(stack).project_dir
@@ -89,8 +89,8 @@ def backups(as_json: Json = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb backups
     """
-    from vpdb.backup.keep import list_backups
-    from vpdb.units import count, size
+    from pgseed.units import count, size
+    from vpdb.backups.dated_copies import list_backups
 
     settings = settings_of(stack)
     with working() as progress:
@@ -134,8 +134,8 @@ def diff(
     python -m vpdb diff backups/production_backup_data_only.sql live
     python -m vpdb diff old.sql.gz new.sql.zst --examples 10
     """
-    from vpdb.backup.diff import compare_backups
-    from vpdb.backup.diff_text import describe
+    from pgseed.diff.backups import compare_backups
+    from pgseed.diff.text import describe
 
     settings = settings_of(stack)
     with (
@@ -158,7 +158,7 @@ def diff(
 @contextmanager
 def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]:
     """Read one side; the live database is dumped into a folder of its own first."""
-    from vpdb.backup.reader import read_backup
+    from pgseed.backup.reader import read_backup
 
     if name != LIVE:
         yield read_backup(
@@ -167,7 +167,7 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
         return
     import tempfile
 
-    from vpdb.backup.dump import write_dump
+    from pgseed.dumping.canonical import write_dump
 
     server = server_of(settings)
     with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
@@ -185,7 +185,7 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
     try:
         server = server_of(settings, timeout_s=1.0)
-    except VpdbError:
+    except SeedError:
         return None
     with server.session(settings.database, purpose="diff") as session, session.cursor() as cursor:
         cursor.execute(query("diff_keys"), {"schema": settings.db_schema})
@@ -193,13 +193,13 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
 
 def _loaded_content(settings: Settings) -> str:
-    from vpdb.database.find import find_server
-    from vpdb.database.stamp import read_stamp
+    from pgseed.databases.stamp import read_stamp
+    from vpdb.server.find import find_server
 
     try:
         server = find_server(settings.container, settings.stack, timeout_s=1.0)
         stamp = read_stamp(server, settings.database)
-    except VpdbError:
+    except SeedError:
         return ""
     return stamp.content_id if stamp else ""
 

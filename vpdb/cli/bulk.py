@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pgseed.errors import ServerUnreachable
 from vpdb.cli.common import Json, Stack, print_json, server_of, settings_of, working
-from vpdb.errors import ServerUnreachable
 
 bulk = typer.Typer(
     help="Set the database up for many inserts, and back.",

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pgseed.errors import SeedError
 from vpdb.config import Settings, find_project_dir, load_settings
-from vpdb.errors import VpdbError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vpdb.database.server import Server
-    from vpdb.progress import Progress
+    from pgseed.progress import Progress
+    from pgseed.server import Server
 
 PIPE_WIDTH = 200
 """Columns that a table may take when nobody's terminal limits it."""
@@ -44,7 +44,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-class NotConfirmed(VpdbError):
+class NotConfirmed(SeedError):
     """What needs a yes was run where nobody can be asked."""
 
 
@@ -71,7 +71,7 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
     from concurrent.futures import ThreadPoolExecutor
 
     from vpdb import docker
-    from vpdb.database.sighting import Sighting, sight
+    from vpdb.server.server_probe import Sighting, sight
 
     def look() -> Sighting:
         docker.active_endpoint()  # the local engine is a condition
@@ -81,7 +81,7 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
         looking = pool.submit(look)
 
         def found() -> Server:
-            from vpdb.database.find import find_server
+            from vpdb.server.find import find_server
 
             return find_server(
                 settings.container, settings.stack, timeout_s=timeout_s, seen=looking.result()
@@ -126,7 +126,7 @@ def working() -> Iterator[Progress]:
     """Show progress on stderr: one line that goes away on a terminal; in a log a line now and
     then, and only of what takes long.
     """
-    from vpdb.progress import Meter
+    from pgseed.progress import Meter
 
     terminal = sys.stderr.isatty()
     meter = Meter(every_s=0.1 if terminal else 2.0)

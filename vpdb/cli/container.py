@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from pgseed.errors import ServerUnreachable
 from vpdb import docker
 from vpdb.config import Settings
-from vpdb.errors import ServerUnreachable
 
 LOAD_MARK = "vpdb@"
 """In the log, every line of this project's own sessions names their role so (log_line_prefix)."""

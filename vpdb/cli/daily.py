@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pgseed.errors import SeedError
 from vpdb.cli.common import Stack, settings_of
 from vpdb.config import ENCRYPTED
-from vpdb.errors import VpdbError
 
 
 class Format(str, Enum):
@@ -108,7 +108,7 @@ def connection(
 
     settings = settings_of(stack)
     if show_password and settings.password == ENCRYPTED:
-        raise VpdbError(
+        raise SeedError(
             "failed to show the password: it is encrypted in the stack's file."
             f" Run `pulumi config get password --stack {settings.stack}`"
         )

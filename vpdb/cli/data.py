@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pgseed.errors import SeedError
 from vpdb.cli.common import Json, Stack, finding_server, print_json, settings_of, working
 from vpdb.config import Settings, find_project_dir
-from vpdb.errors import VpdbError
 
 if TYPE_CHECKING:
-    from vpdb.master_data.load import FileResult, LoadResult
-    from vpdb.progress import Progress
+    from master_data.load import FileResult, LoadResult
+    from pgseed.progress import Progress
 
 DATA_DIR = Path("data")
 REJECTED_DIR = DATA_DIR / "rejected"
 
 
-class NothingToLoad(VpdbError):
+class NothingToLoad(SeedError):
     """There are no CSVs."""
 
 
@@ -87,7 +87,7 @@ def run_load(
     progress: Progress,
 ) -> LoadResult:
     """Load into the live database; NothingToLoad without files."""
-    from vpdb.master_data.csv_file import find_files
+    from master_data.csv_file import find_files
 
     paths = files or list(find_files(settings.project_dir / DATA_DIR))
     if not paths:
@@ -97,7 +97,7 @@ def run_load(
         )
     # Reading and judging some ten thousand rows takes no longer than finding the server.
     with finding_server(settings) as found:
-        from vpdb.master_data.load import load_readings, reading
+        from master_data.load import load_readings, reading
 
         with (
             reading(paths, encoding=encoding) as readings,
@@ -118,7 +118,7 @@ def describe(result: LoadResult) -> list[str]:
     """Word a load: a row a file, the first rejections, the verdict."""
     from dataclasses import astuple
 
-    from vpdb.units import count
+    from pgseed.units import count
 
     width = max((len(file.path.name) for file in result.files), default=0)
     heads = ("inserted", "updated", "unchanged", "rejected")
@@ -163,10 +163,10 @@ def generate(
     python -m vpdb generate
     python -m vpdb generate --scale 30 --out /tmp/csv
     """
+    from master_data.tables import TABLES
+    from pgseed.units import count
+    from sample_data.generated_files import generate_csvs
     from vpdb.cli.common import confirm
-    from vpdb.master_data.generated_files import generate_csvs
-    from vpdb.master_data.tables import TABLES
-    from vpdb.units import count
 
     del stack  # taken as by every command; made-up data are the same for all
     folder = out or find_project_dir() / DATA_DIR

@@ -11,7 +11,7 @@ from vpdb.cli.common import Json, Stack, found_path, print_json, server_of, sett
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
-    from vpdb.dump import Dumped
+    from vpdb.backups.team_dump import Dumped
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def dump(
     python -m vpdb dump --out /tmp/mine.sql.zst
     python -m vpdb dump --full
     """
-    from vpdb.dump import dump_live, target_of_team
+    from vpdb.backups.team_dump import dump_live, target_of_team
 
     settings = settings_of(stack)
     with working() as progress:
@@ -77,8 +77,8 @@ def verify(
     python -m vpdb verify
     python -m vpdb verify backups/production_backup_20251015_120024.sql.gz
     """
-    from vpdb import verify as engine
-    from vpdb.units import count, duration
+    from pgseed.units import count, duration
+    from vpdb.backups import verify as engine
 
     settings = settings_of(stack)
     server = server_of(settings)
@@ -105,7 +105,7 @@ def verify(
 
 def told(done: Dumped) -> list[str]:
     """Word a dump: what was written, what became of older ones, whether it was adopted."""
-    from vpdb.units import count, size
+    from pgseed.units import count, size
 
     backup = done.backup
     what = f"{backup.path.name}: {count(backup.rows)} rows, {size(backup.size_bytes)}"
@@ -122,7 +122,7 @@ def told(done: Dumped) -> list[str]:
 
 
 def _keep_in_lfs(settings: Settings, target: Path) -> None:
-    from vpdb.backup.size import with_lfs
+    from vpdb.backups.git_size import with_lfs
 
     path = settings.project_dir / ".gitattributes"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -22,8 +22,8 @@ from vpdb.cli.common import (
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
-    from vpdb.database.replace import LoadResult
-    from vpdb.database.server import Server
+    from pgseed.live.replace import LoadResult
+    from pgseed.server import Server
 
 SnapshotName = Annotated[
     str, typer.Argument(metavar="NAME", help="Small letters, digits and underscores.")
@@ -50,8 +50,8 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
     """
     settings = settings_of(stack)
     with finding_server(settings) as found:
+        from pgseed.live import history
         from vpdb.content import choose_content
-        from vpdb.database import history
 
         server = found()
     _agree("reset", server, settings, yes=yes, keeps_changes=True)
@@ -69,7 +69,7 @@ def undo(yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb undo
     """
-    from vpdb.database import history
+    from pgseed.live import history
 
     settings = settings_of(stack)
     server = server_of(settings)
@@ -88,8 +88,8 @@ def snapshot(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb snapshot before_import
     """
-    from vpdb.database import history
-    from vpdb.units import size
+    from pgseed.live import history
+    from pgseed.units import size
 
     settings = settings_of(stack)
     server = server_of(settings)
@@ -106,7 +106,7 @@ def restore(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb restore before_import
     """
-    from vpdb.database import history
+    from pgseed.live import history
 
     settings = settings_of(stack)
     server = server_of(settings)
@@ -131,9 +131,9 @@ def snapshots(
     python -m vpdb snapshots
     python -m vpdb snapshots --drop before_import
     """
-    from vpdb.database import history
-    from vpdb.holdings import moment, stamp_note
-    from vpdb.units import ago, size
+    from pgseed.live import history
+    from pgseed.units import ago, size
+    from vpdb.stamp_text import moment, stamp_note
 
     settings = settings_of(stack)
     server = server_of(settings)
@@ -175,11 +175,11 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
     python -m vpdb prune
     pulumi config set keptDatabases 1 && python -m vpdb prune
     """
-    from vpdb.database import history
-    from vpdb.database.plan import leftovers
-    from vpdb.database.replace import superfluous
-    from vpdb.database.server import MAINTENANCE_DATABASE
-    from vpdb.database.stamp import list_databases
+    from pgseed.databases.retention import leftovers
+    from pgseed.databases.stamp import list_databases
+    from pgseed.live import history
+    from pgseed.live.replace import superfluous
+    from pgseed.server import MAINTENANCE_DATABASE
 
     settings = settings_of(stack)
     server = server_of(settings)
@@ -205,10 +205,10 @@ def _agree(
     doing: str, server: Server, settings: Settings, *, yes: bool, keeps_changes: bool = False
 ) -> None:
     """Say whose sessions end and what is lost for good, and ask when there is any of it."""
-    from vpdb.database.server import MAINTENANCE_DATABASE
-    from vpdb.database.sessions import sessions_in
-    from vpdb.database.stamp import list_databases
-    from vpdb.holdings import printable
+    from pgseed.databases.sessions import sessions_in
+    from pgseed.databases.stamp import list_databases
+    from pgseed.server import MAINTENANCE_DATABASE
+    from vpdb.stamp_text import printable
 
     with server.session(MAINTENANCE_DATABASE, purpose="sessions") as connection:
         sessions = sessions_in(connection, settings.database)
@@ -230,8 +230,8 @@ def _agree(
 
 def _lost_for_good(server: Server, settings: Settings) -> list[str]:
     """What no longer fits among the kept databases once the live one's changes join them."""
-    from vpdb.database.changes import TableLocked
-    from vpdb.database.status import read_status
+    from pgseed.changes.local_changes import TableLocked
+    from pgseed.live.status import read_status
 
     try:
         found = read_status(server, settings, None, detail=False)

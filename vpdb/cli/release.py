@@ -15,7 +15,7 @@ from vpdb.config import Settings
 from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
-    from vpdb.progress import Progress
+    from pgseed.progress import Progress
     from vpdb.release import Plan, Released
 
 
@@ -82,7 +82,7 @@ def checked_name(name: str) -> str:
 
 def announced(plan: Plan) -> list[str]:
     """Word a plan: the files by content, the loader; or why there is nothing to do."""
-    from vpdb.units import size
+    from pgseed.units import size
 
     if plan.action == "nothing":
         return [f"nothing to do: {plan.reason}"]
@@ -95,9 +95,9 @@ def announced(plan: Plan) -> list[str]:
 
 def told(released: Released) -> list[str]:
     """Word a release: rows before and after, the file, the commit message."""
+    from pgseed.units import count
     from vpdb.cli.dumps import told as told_dump
     from vpdb.release import commit_message
-    from vpdb.units import count
 
     width = max((len(table) for table in released.after), default=0)
     lines = ["rows before and after:"]
@@ -113,9 +113,9 @@ def told(released: Released) -> list[str]:
 
 def _load(settings: Settings, paths: Sequence[Path], progress: Progress) -> None:
     """Load by the setting's loader, else by the built-in one with no bad row allowed."""
+    from master_data.csv_file import find_files
     from vpdb import loader
     from vpdb.cli.data import describe, run_load
-    from vpdb.master_data.csv_file import find_files
     from vpdb.release import DATA_DIR, ReleaseFailed
 
     if settings.loader:

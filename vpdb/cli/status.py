@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pgseed.errors import BackupRefused, SeedError
 from vpdb.cli.common import Json, Stack, finding_server, hanging, print_json, settings_of
 from vpdb.config import Settings
-from vpdb.errors import BackupRefused, SettingRefused, VpdbError
+from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
+    from pgseed.databases.stamp import Database, Stamp
+    from pgseed.live.status import Status
     from vpdb.content import Content
-    from vpdb.database.stamp import Database, Stamp
-    from vpdb.database.status import Status
 
 UNREACHABLE = 5
 _LABEL = 10
@@ -44,7 +45,7 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
     settings = settings_of(stack)
     try:
         found, refusal = look(settings)
-    except VpdbError as error:
+    except SeedError as error:
         if as_json and error.exit_code == UNREACHABLE:
             reason = " ".join(str(error).split())
             print_json({**_where(settings), "reachable": False, "error": reason})
@@ -63,13 +64,13 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
     raise typer.Exit(found.exit_code)
 
 
-def look(settings: Settings) -> tuple[Status, VpdbError | None]:
+def look(settings: Settings) -> tuple[Status, SeedError | None]:
     """Read the files while Docker is asked for the server, then compare.
 
     The second value is why the files give nothing to load; None when they do.
     """
     with finding_server(settings, timeout_s=1.0) as found:
-        from vpdb.database.status import read_status
+        from pgseed.live.status import read_status
 
         content, refusal = _content(settings)
         server = found()
@@ -79,11 +80,11 @@ def look(settings: Settings) -> tuple[Status, VpdbError | None]:
 def describe(
     settings: Settings,
     found: Status,
-    refusal: VpdbError | None,
+    refusal: SeedError | None,
     now: float,
 ) -> list[str]:
     """Word a status; the first line is the verdict. Colours are the terminal's plain ones."""
-    from vpdb import units
+    from pgseed import units
 
     place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
     verdict, colour = _verdict(found, refusal)
@@ -123,7 +124,7 @@ def describe(
 
 def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
     """Word how the row counts would change, table by table."""
-    from vpdb.units import count
+    from pgseed.units import count
 
     found = []
     for table in sorted({*before, *after}):
@@ -134,7 +135,7 @@ def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
     return found
 
 
-def _verdict(found: Status, refusal: VpdbError | None) -> tuple[str, str]:
+def _verdict(found: Status, refusal: SeedError | None) -> tuple[str, str]:
     """Say it all in a sentence, and give the colour for it."""
     if not found.exists:
         return "no database: run `pulumi up --refresh`", "red"
@@ -154,14 +155,14 @@ def _verdict(found: Status, refusal: VpdbError | None) -> tuple[str, str]:
 def _held(stamp: Stamp | None, exists: bool, now: float) -> str:
     if not exists:
         return "nothing"
-    from vpdb.holdings import stamp_note
+    from vpdb.stamp_text import stamp_note
 
     return stamp_note(stamp, now)
 
 
 def _stored(database: Database, now: float) -> str:
-    from vpdb import units
-    from vpdb.holdings import moment, printable, stamp_note
+    from pgseed import units
+    from vpdb.stamp_text import moment, printable, stamp_note
 
     stamp = database.stamp
     text = f"{database.name}, {units.size(database.size_bytes)}, {stamp_note(stamp, now)}"
@@ -177,7 +178,7 @@ def _line(label: str, text: str, colour: str | None = None) -> str:
     )
 
 
-def _content(settings: Settings) -> tuple[Content | None, VpdbError | None]:
+def _content(settings: Settings) -> tuple[Content | None, SeedError | None]:
     from vpdb.content import choose_content
 
     try:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pgseed.errors import SeedError
 from vpdb.cli.common import Json, Stack, settings_of, write_lines
 from vpdb.config import Settings
-from vpdb.errors import VpdbError
 
 ANALYZE_SCRIPT = Path("data/analyze-performance.sql")
 
 if TYPE_CHECKING:
-    from vpdb.database.server import Server
+    from pgseed.server import Server
     from vpdb.monitor.model import Sample
 
 
@@ -124,7 +124,7 @@ def _tables(settings: Settings) -> str:
     try:
         script = path.read_bytes()
     except OSError as error:
-        raise VpdbError(
+        raise SeedError(
             f"failed to read {ANALYZE_SCRIPT}: {error.strerror}."
             f" Restore it: git checkout -- {ANALYZE_SCRIPT}"
         ) from None
@@ -154,7 +154,7 @@ class Looker:
 
         try:
             return collect(self._server or self.find(), self._settings.database)
-        except (VpdbError, OperationalError):
+        except (SeedError, OperationalError):
             self._server = None
             raise
 

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pgseed.errors import GuardRefused, SeedError
 from vpdb import docker, image
 from vpdb.config import Settings
 from vpdb.doctor.facts import Box, Disk, Engine
-from vpdb.errors import GuardRefused, VpdbError
 
 _CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 # Words by which a line of PostgreSQL's or the image's log names a cause.
@@ -28,11 +28,11 @@ def look_at_engine() -> Engine:
     except GuardRefused:
         host = os.environ.get("DOCKER_HOST", "of the active context")
         return Engine(installed=True, address=host, local=False)
-    except VpdbError as error:
+    except SeedError as error:
         return Engine(installed=True, error=_reason(error))
     try:
         answer = docker.run("version", "--format", "{{json .}}", timeout_s=10)
-    except VpdbError as error:
+    except SeedError as error:
         return Engine(installed=True, error=_reason(error), address=address)
     versions: dict[str, Any] = json.loads(answer)
     return Engine(
@@ -44,7 +44,7 @@ def look_at_engine() -> Engine:
 
 
 def look_at_container(settings: Settings) -> Box:
-    """Inspect the stack's container; raises VpdbError where Docker gives no answer."""
+    """Inspect the stack's container; raises SeedError where Docker gives no answer."""
     name = settings.container
     try:
         document = json.loads(docker.run("container", "inspect", name, timeout_s=15))[0]
@@ -93,7 +93,7 @@ def look_at_disk(settings: Settings, *, running: bool) -> Disk:
             )
             free, total = answer.split()[-2:]
             data = int(free), int(total)
-        except (VpdbError, ValueError):
+        except (SeedError, ValueError):
             data = (None, None)
     folder = settings.backup.parent
     usage = shutil.disk_usage(folder if folder.is_dir() else settings.project_dir)
@@ -117,12 +117,12 @@ def _image_current(settings: Settings, image_id: str) -> bool | None:
     tag = image.content_tag(context, base_image=settings.base_image)
     try:
         current = docker.run("image", "inspect", "--format", "{{.Id}}", tag, timeout_s=15)
-    except VpdbError:
+    except SeedError:
         return False
     return current.decode().strip() == image_id
 
 
-def _reason(error: VpdbError) -> str:
+def _reason(error: SeedError) -> str:
     """The cause alone of `failed to <do>: <cause>. <what to do>`."""
     text = str(error).partition(": ")[2] or str(error)
     return text.rpartition(". ")[0] or text

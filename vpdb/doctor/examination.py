@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from pgseed.errors import SeedError
 from toolchain.stacks import ports_put_down
 from vpdb.config import Settings
 from vpdb.doctor import files, inside, outside
@@ -22,7 +23,6 @@ from vpdb.doctor.finding import Finding
 from vpdb.doctor.ports import look_at_port
 from vpdb.doctor.postgres_facts import look_at_postgres
 from vpdb.doctor.pulumi_state import look_at_state, look_at_tools
-from vpdb.errors import VpdbError
 
 CHECKS: Mapping[str, Callable[[Facts], Finding]] = {
     "Docker engine": outside.engine,
@@ -86,6 +86,6 @@ def _collect_docker(settings: Settings, engine: Engine) -> Facts:
             disk=look_at_disk(settings, running=running),
             postgres=look_at_postgres(settings) if running else None,
         )
-    except VpdbError as error:
+    except SeedError as error:
         # The engine went away between two questions.
         return replace(facts, engine=replace(engine, error=str(error)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from vpdb.backup.work_folder import leftovers
+from pgseed.backup.work_folder import leftovers
+from pgseed.errors import BackupRefused, SeedError
 from vpdb.config import Settings
 from vpdb.content import INIT_DIR, Content, choose_content
 from vpdb.doctor.facts import BackupFile, Team, Wanted
-from vpdb.errors import BackupRefused, VpdbError
 
 _COMPRESSED = (".gz", ".zst")
 
@@ -42,7 +42,7 @@ def look_at_content(settings: Settings) -> tuple[Wanted, BackupFile, Content | N
                 leftovers=backup.leftovers,
             )
         return Wanted(error=str(error)), backup, None
-    except VpdbError as error:
+    except SeedError as error:
         return Wanted(error=str(error)), backup, None
     wanted = Wanted(
         content=content.content_id,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 
+from pgseed.live import history
 from toolchain import stack_lock
 from vpdb import bulk, docker
 from vpdb.config import Settings
-from vpdb.database import history
-from vpdb.database.find import find_server
-from vpdb.database.password import set_password
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding
+from vpdb.server.find import find_server
+from vpdb.server.password import set_password
 
 _START_S = 60
 
 
 def repair(facts: Facts, findings: Mapping[str, Finding]) -> list[str]:
-    """Make every repair the findings name; give what was done, in words. Raises VpdbError."""
+    """Make every repair the findings name; give what was done, in words. Raises SeedError."""
     wanted = dict.fromkeys(finding.fix for finding in findings.values() if finding.fix)
     return [FIXES[name](facts.settings, facts) for name in wanted]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpdb import units
+from pgseed import units
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pgseed import units
 from toolchain.stacks import with_port
-from vpdb import units
 from vpdb.doctor.facts import Box, Facts, StackLock
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
 

@@ -12,20 +12,20 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2.extras import RealDictCursor
 
+from pgseed.changes.local_changes import TableLocked
+from pgseed.databases.lock import LOCK_KEY
+from pgseed.databases.retention import find_live, leftovers, undecided
+from pgseed.databases.stamp import Database, list_databases
+from pgseed.errors import GuardRefused, SeedError
+from pgseed.live.replace import changes_of
+from pgseed.live.status import LOCKED_S
+from pgseed.server import MAINTENANCE_DATABASE, Server
 from vpdb import bulk
 from vpdb.config import ENCRYPTED, Settings
-from vpdb.database.changes import TableLocked
-from vpdb.database.find import find_server
-from vpdb.database.lock import LOCK_KEY
-from vpdb.database.plan import find_live, leftovers, undecided
-from vpdb.database.replace import changes_of
-from vpdb.database.server import MAINTENANCE_DATABASE, Server
-from vpdb.database.stamp import Database, list_databases
-from vpdb.database.status import LOCKED_S
 from vpdb.doctor.facts import Idler, Postgres, RowByRow
-from vpdb.errors import GuardRefused, VpdbError
-from vpdb.holdings import printable
 from vpdb.queries import query
+from vpdb.server.find import find_server
+from vpdb.stamp_text import printable
 
 # Sessions write their counters at most once a second (PGSTAT_MIN_INTERVAL in pgstat.c).
 _WATCH_WRITERS_S = 2.2
@@ -39,13 +39,13 @@ def look_at_postgres(settings: Settings, *, wait_s: float = 2.0) -> Postgres:
         server = find_server(settings.container, settings.stack, timeout_s=wait_s)
     except GuardRefused as error:
         return Postgres(error=str(error), refused=True)
-    except VpdbError as error:
+    except SeedError as error:
         return Postgres(error=str(error))
     try:
         facts, databases = _about_server(server, settings)
         if facts.live_exists:
             facts = _about_live(server, settings, facts, databases)
-    except (VpdbError, psycopg2.Error) as error:
+    except (SeedError, psycopg2.Error) as error:
         return Postgres(error=" ".join(str(error).split()))
     return facts
 

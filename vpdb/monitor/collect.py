@@ -15,10 +15,10 @@ import psycopg2.errors
 import psycopg2.extensions
 from psycopg2.extras import RealDictCursor
 
+from pgseed.databases.stamp import list_databases
+from pgseed.server import Server
+from pgseed.units import duration
 from vpdb import bulk
-from vpdb.database.server import Server
-from vpdb.database.stamp import list_databases
-from vpdb.holdings import printable, stamp_note
 from vpdb.monitor.model import (
     Database,
     Sample,
@@ -28,7 +28,7 @@ from vpdb.monitor.model import (
     Work,
 )
 from vpdb.queries import query
-from vpdb.units import duration
+from vpdb.stamp_text import printable, stamp_note
 
 PURPOSE = "monitor"
 _ON_WHAT = re.compile(

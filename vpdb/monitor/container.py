@@ -11,8 +11,8 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from pgseed.errors import SeedError
 from vpdb import docker
-from vpdb.errors import VpdbError
 from vpdb.monitor.model import Container
 
 _UNITS = {
@@ -33,7 +33,7 @@ def once(container: str) -> Container | None:
     """Ask once, which takes docker some 2 s; None where it does not know."""
     try:
         answer = docker.run("stats", "--no-stream", "--format", _FORMAT, container, timeout_s=15)
-    except VpdbError:
+    except SeedError:
         return None
     return parse(answer.decode(errors="replace"))
 

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vpdb import units
+from pgseed import units
 from vpdb.monitor import frame as frames
 from vpdb.monitor.model import Frame, View
 from vpdb.monitor.sections import (

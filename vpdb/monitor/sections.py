@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from vpdb import units
+from pgseed import units
 from vpdb.monitor import frame as frames
 from vpdb.monitor.model import LockNode, Session, TableRates, View, Work
 

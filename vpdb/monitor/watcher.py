@@ -9,7 +9,7 @@ from types import TracebackType
 
 import psycopg2
 
-from vpdb.errors import VpdbError
+from pgseed.errors import SeedError
 from vpdb.monitor.model import Sample
 
 
@@ -68,7 +68,7 @@ class Watcher:
     def _once(self) -> None:
         try:
             sample, trouble = self._look(), ""
-        except VpdbError as error:
+        except SeedError as error:
             sample, trouble = None, str(error)
         except psycopg2.Error as error:
             sample, trouble = None, " ".join(str(error).split())

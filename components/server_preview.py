@@ -1,0 +1,63 @@
+"""What a running server says before `up`: local changes, bulk mode left on, what is kept on it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pulumi
+
+from pgseed.errors import SeedError
+from pgseed.live.status import Status, read_status
+from pgseed.server import Server
+from vpdb import bulk
+from vpdb.config import Settings
+from vpdb.content import Content
+
+
+async def look_and_tell(server: Server, settings: Settings, content: Content) -> str:
+    """Warn of what a reload puts aside; give the killed release whose bulk mode `up` has to end."""
+    try:
+        status = await asyncio.to_thread(read_status, server, settings, content)
+    except SeedError:
+        return ""
+    if warning := describe_bulk_mode(status.bulk_mode, settings):
+        pulumi.warn(warning)
+    for line in warnings(status, settings):
+        pulumi.warn(line)
+    for line in remarks(status):
+        pulumi.info(line)
+    return bulk.interrupted(status.bulk_mode, settings)
+
+
+def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:
+    """Word what is wrong with bulk mode, if anything: left on by a killed release, or for long."""
+    if name := bulk.interrupted(mode, settings):
+        return f"release {name} was interrupted and left bulk mode on: `pulumi up` switches it off"
+    return bulk.overdue(mode, settings)
+
+
+def warnings(status: Status, settings: Settings) -> list[str]:
+    """Word what a reload would put aside or, with no room for kept databases, lose."""
+    changed = status.changes
+    # The empty database of the image's first start was made by no load, and holds nothing to keep.
+    is_untouched = not changed or (changed.unknown and not changed.tables)
+    if not status.is_stale or is_untouched:
+        return []
+    changes = changed.describe()
+    if not settings.kept_databases:
+        return [
+            f"local changes will be LOST, for keptDatabases is 0: {changes}."
+            " `pulumi config set keptDatabases 3` keeps them"
+        ]
+    return [
+        f"local changes will be kept as {settings.database}_kept_<date>, and"
+        f" `python -m vpdb undo` swaps them back: {changes}"
+    ]
+
+
+def remarks(status: Status) -> list[str]:
+    """Name what only lives on the volume, and so ends with it."""
+    names = [database.name for database in (*status.kept, *status.snapshots)]
+    if not names:
+        return []
+    return [f"kept on the volume, and lost if it is replaced: {', '.join(names)}"]

@@ -1,0 +1,1 @@
+"""VelPharma's master data: CSV files into its tables."""

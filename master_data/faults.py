@@ -1,0 +1,50 @@
+"""What can be wrong with a CSV file: the file as a whole, or single rows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgseed.errors import SeedError
+
+
+class CsvRefused(SeedError):
+    """A file cannot be read as CSV of its table at all, so nothing of the load is written.
+
+    `line` counts from 1; 0 stands for the file as a whole.
+    """
+
+    def __init__(
+        self, path: Path, cause: str, *, line: int = 0, column: str = "", remedy: str = ""
+    ) -> None:
+        self.path, self.line, self.column, self.cause = path, line, column, cause
+        where = str(path)
+        where += f", line {line}" if line else ""
+        where += f", column {column}" if column else ""
+        advice = f". {remedy}" if remedy else ""
+        super().__init__(f"failed to load {where}: {cause}{advice}")
+
+
+class LoadFailed(SeedError):
+    """The database refused a load for a reason that is not in one row; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One reason why one row is not loaded; `rule` is its short name, `column` may be several."""
+
+    line: int
+    column: str
+    rule: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}"
+        where += f", column {self.column}" if self.column else ""
+        return f"{where}: {self.reason}"
+
+
+def shown(value: str) -> str:
+    """A value as it appears in a message: quoted, on one line, not endless."""
+    text = value if len(value) <= 40 else value[:37] + "..."
+    return repr(text)

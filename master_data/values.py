@@ -1,0 +1,177 @@
+"""Values of CSV files: from what people and spreadsheets write to what PostgreSQL reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from master_data.faults import shown
+from master_data.tables import Column
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"([+-]?)([0-9]+)(?:[.,]([0-9]+))?")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[.,' ’][0-9]{3})+(?:[.,][0-9]+)?")  # noqa: RUF001
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_GERMAN_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y", "ja", "j", "wahr"), "t"),
+    **dict.fromkeys(("false", "f", "0", "no", "n", "nein", "falsch"), "f"),
+}
+_INTEGER_LIMITS = {"integer": 2**31, "smallint": 2**15}
+
+
+class ValueRefused(ValueError):
+    """A value breaks a rule of its column; the text says what is expected and what was found."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        self.rule = rule
+        super().__init__(reason)
+
+
+def converted(column: Column, raw: str) -> str:
+    """The value in PostgreSQL's text form; an empty text stands for NULL.
+
+    Raises ValueRefused.
+    """
+    if "\0" in raw:
+        raise ValueRefused("nul", "holds a NUL character, which PostgreSQL cannot store")
+    value = raw if column.kind == "text" else raw.strip()
+    if not value:
+        if column.required:
+            raise ValueRefused("required", "must not be empty")
+        return ""
+    return _CONVERTERS[column.kind](column, value)
+
+
+def _text(_column: Column, value: str) -> str:
+    return value
+
+
+def _line(_column: Column, value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueRefused(
+            "single line", f"must be one line without control characters, not {shown(value)}"
+        )
+    return value
+
+
+def _integer(column: Column, value: str) -> str:
+    if not _INTEGER.fullmatch(value):
+        raise ValueRefused("integer", f"must be a whole number such as 20, not {shown(value)}")
+    limit = _INTEGER_LIMITS[column.kind]
+    # The length first: Python refuses to convert thousands of digits.
+    if len(value) > 12 or not -limit <= int(value) < limit:
+        raise ValueRefused(
+            "integer", f"must lie between {-limit} and {limit - 1}, not {shown(value)}"
+        )
+    return value
+
+
+def _decimal(column: Column, value: str) -> str:
+    found = _DECIMAL.fullmatch(value)
+    if not found:
+        if _GROUPED.fullmatch(value):
+            raise ValueRefused(
+                "decimal",
+                f"must have no thousands separator (1234.50 or 1234,50), not {shown(value)}",
+            )
+        raise ValueRefused("decimal", f"must be a number such as 12.50, not {shown(value)}")
+    sign, whole, fraction = found[1], found[2].lstrip("0") or "0", found[3] or ""
+    if len(fraction.rstrip("0")) > column.scale:
+        raise ValueRefused(
+            "decimal", f"must have at most {column.scale} decimal places, not {shown(value)}"
+        )
+    if len(whole.lstrip("0")) > column.precision - column.scale:
+        digits = column.precision - column.scale
+        raise ValueRefused(
+            "decimal", f"must have at most {digits} digits before the point, not {shown(value)}"
+        )
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def _date(_column: Column, value: str) -> str:
+    if _ISO_DATE.fullmatch(value):
+        text = value
+    elif german := _GERMAN_DATE.fullmatch(value):
+        text = f"{german[3]}-{german[2]:0>2}-{german[1]:0>2}"
+    else:
+        raise ValueRefused(
+            "date", f"must be a date such as 2026-11-30 or 30.11.2026, not {shown(value)}"
+        )
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueRefused("date", f"must be a day of the calendar, not {shown(value)}") from None
+
+
+def _boolean(_column: Column, value: str) -> str:
+    found = _BOOLEANS.get(value.lower())
+    if found is None:
+        raise ValueRefused("boolean", f"must be true or false, not {shown(value)}")
+    return found
+
+
+def _choice(column: Column, value: str) -> str:
+    if value not in column.choices:
+        listed = ", ".join(column.choices)
+        raise ValueRefused("choice", f"must be one of {listed}, not {shown(value)}")
+    return value
+
+
+_CONVERTERS: dict[str, Callable[[Column, str], str]] = {
+    "text": _text,
+    "code": _line,
+    "line": _line,
+    "integer": _integer,
+    "smallint": _integer,
+    "decimal": _decimal,
+    "date": _date,
+    "boolean": _boolean,
+    "choice": _choice,
+}
+
+
+class Values:
+    """One column's values on their way into COPY, a batch at a time.
+
+    Most values come often, so each is judged once and remembered; free text is all different, so a
+    batch of it is treated as one long text.
+    """
+
+    _REMEMBERED = 50_000
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self._known: dict[str, str] = {}
+
+    def copy_texts(self, raw: tuple[str, ...]) -> Sequence[str] | None:
+        """The values as COPY reads them, or None if at least one of them is refused."""
+        if self.column.kind == "text":
+            return self._free_texts(raw)
+        new = set(raw) - self._known.keys()
+        if new:
+            if len(self._known) > self._REMEMBERED:
+                self._known = {}
+                new = set(raw)
+            # Sorted: what happens must not depend on the order of a set.
+            for value in sorted(new):
+                try:
+                    self._known[value] = copy_text(converted(self.column, value))
+                except ValueRefused:
+                    return None
+        return [self._known[value] for value in raw]
+
+    def _free_texts(self, raw: tuple[str, ...]) -> Sequence[str] | None:
+        joined = "\0".join(raw)
+        if (self.column.required and "" in raw) or joined.count("\0") != len(raw) - 1:
+            return None
+        return copy_text(joined).split("\0")
+
+
+def copy_text(value: str) -> str:
+    """A value escaped for COPY's text format."""
+    return (
+        value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    )

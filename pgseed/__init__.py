@@ -1,0 +1,1 @@
+"""The seed engine: a database whose content comes from a committed backup."""

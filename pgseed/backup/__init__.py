@@ -1,0 +1,1 @@
+"""Backups: read, guarded, identified."""

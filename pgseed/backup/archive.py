@@ -1,0 +1,253 @@
+"""Reads `pg_dump -Fc` archives as the SQL text that `pg_restore --data-only` makes of them.
+
+So an archive goes through the same grammar as a text dump and has the same identity: neither the
+creation date in its header nor its compression counts. The format is that of PostgreSQL's
+src/bin/pg_dump/pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c, versions 1.13
+(PostgreSQL 10.3) to 1.16 (17 and 18).
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from pgseed.backup import limits
+from pgseed.backup.model import Backup, Compression, SkippedStatement
+from pgseed.backup.source import CUSTOM, CompressedSource
+from pgseed.errors import BackupRefused
+from pgseed.sql_names import printable
+
+_OLDEST, _NEWEST = (1, 13), (1, 16)
+_FORMAT_CUSTOM = 1
+_ALGORITHMS: dict[int, Compression] = {0: "none", 1: "gzip", 3: "zstd"}
+_BLOCK_DATA = 1
+_SECTION_DATA = 3
+_MOST_ENTRIES = 1_000_000
+_LONGEST_TEXT = 64 * limits.MIB
+_REWRITE = "Write the archive anew with pg_dump 12 or later, or as text with `pg_dump --data-only`"
+
+# Entries that tell how the text is to be read; they go through the grammar like the rest.
+_SETTINGS = frozenset({"ENCODING", "STDSTRINGS", "SEARCHPATH"})
+# Entries that no backup may hold, in whatever form.
+_FORBIDDEN = ("BLOB", "EVENT TRIGGER", "SUBSCRIPTION", "SERVER", "FOREIGN", "USER MAPPING")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an archive's table of contents."""
+
+    number: int
+    tag: str
+    kind: str
+    section: int
+    definition: str
+    copy: str
+    schema: str
+    has_data: bool
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Plain:
+    """Stands for a decompressor where nothing is compressed."""
+
+    eof = True
+
+    def decompress(self, data: bytes, /) -> bytes:
+        return data
+
+
+class CustomSource(CompressedSource):
+    """The rows and sequence values of an archive as SQL text."""
+
+    def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
+        super().__init__(path, file, size)
+        self._file = io.BufferedReader(cast("io.RawIOBase", file), limits.CHUNK)
+        self._int_size = self._offset_size = 0
+        self._version = (0, 0)
+        self._header()
+        self.entries = self._contents()
+        # An archive has no lines, so its schema's entries carry 0.
+        self.skipped = tuple(
+            SkippedStatement(0, printable(" ".join(filter(None, (e.kind, e.schema, e.tag)))))
+            for e in self.entries
+            if e.section != _SECTION_DATA and e.kind not in (*_SETTINGS, "DATABASE")
+        )
+        self._text = self._render()
+
+    def read(self) -> bytes:
+        parts, held = [], 0
+        for part in self._text:
+            parts.append(part)
+            held += len(part)
+            self._grow(len(part))
+            if held >= limits.CHUNK:
+                break
+        return b"".join(parts)
+
+    # The parts of the format
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self.consumed += len(data)
+        if len(data) < size:
+            raise self._refused("the archive ends early, so it is truncated", "Get the file again")
+        return data
+
+    def _byte(self) -> int:
+        return self._exactly(1)[0]
+
+    def _int(self) -> int:
+        data = self._exactly(1 + self._int_size)
+        value = int.from_bytes(data[1:], "little")
+        return -value if data[0] else value
+
+    def _str(self) -> str:
+        return self._str_or_none() or ""
+
+    def _str_or_none(self) -> str | None:
+        size = self._int()
+        if size < 0:
+            return None
+        if size > _LONGEST_TEXT:
+            raise self._refused("the archive's table of contents is damaged", "Get the file again")
+        try:
+            return self._exactly(size).decode()
+        except UnicodeDecodeError:
+            raise self._refused(
+                "the archive's table of contents is not valid UTF-8",
+                "Write the dump with `pg_dump --encoding=UTF8`",
+            ) from None
+
+    def _header(self) -> None:
+        self._exactly(len(CUSTOM))
+        self._version = (self._byte(), self._byte())
+        self._byte()  # the revision
+        self._int_size, self._offset_size = self._byte(), self._byte()
+        archive_format = self._byte()
+        if not _OLDEST <= self._version <= _NEWEST:
+            major, minor = self._version
+            raise self._refused(f"its archive version {major}.{minor} is not known", _REWRITE)
+        if self._int_size not in (4, 8) or self._offset_size not in (4, 8):
+            raise self._refused("the archive's header is damaged", "Get the file again")
+        if archive_format != _FORMAT_CUSTOM:
+            raise self._refused("it is a part of another kind of archive than -Fc", _REWRITE)
+        # Before 1.15 the header told the level, and gzip was all there was.
+        algorithm = self._byte() if self._version >= (1, 15) else int(self._int() != 0)
+        if algorithm not in _ALGORITHMS:
+            raise self._refused(
+                "the archive is compressed with lz4", "Write it with `pg_dump -Fc --compress=gzip`"
+            )
+        self.compression = _ALGORITHMS[algorithm]
+        for _ in range(7):  # creation date: second … year, daylight saving
+            self._int()
+        for _ in range(3):  # database, server version, pg_dump version
+            self._str()
+
+    def _contents(self) -> tuple[Entry, ...]:
+        count = self._int()
+        if not 0 <= count <= _MOST_ENTRIES:
+            raise self._refused("the archive's table of contents is damaged", "Get the file again")
+        return tuple(self._entry() for _ in range(count))
+
+    def _entry(self) -> Entry:
+        number, had_data = self._int(), self._int()
+        self._str(), self._str()  # the catalog's table and object
+        tag, kind, section = self._str(), self._str(), self._int()
+        definition, _drop, copy, schema = self._str(), self._str(), self._str(), self._str()
+        self._str()  # tablespace
+        if self._version >= (1, 14):
+            self._str()  # table access method
+        if self._version >= (1, 16):
+            self._int()  # relkind
+        self._str(), self._str()  # owner, WITH OIDS
+        while self._str_or_none() is not None:  # what it depends on
+            pass
+        self._exactly(1 + self._offset_size)  # where its data are, if pg_dump could seek
+        if kind.startswith(_FORBIDDEN):
+            what = "large objects" if kind.startswith("BLOB") else f"{kind} {tag}"
+            raise self._refused(
+                f"the archive holds {printable(what)}, which is not data of one schema",
+                "Write it with `pg_dump -Fc --schema=… --no-large-objects`",
+            )
+        return Entry(number, tag, kind, section, definition, copy, schema, bool(had_data))
+
+    # Its text
+
+    def _render(self) -> Iterator[bytes]:
+        for entry in self.entries:
+            if entry.kind in _SETTINGS or entry.kind == "SEQUENCE SET":
+                yield entry.definition.encode() + b"\n"
+            elif entry.kind == "TABLE DATA" and entry.has_data:
+                yield entry.copy.encode()
+                yield from self._data(entry)
+            elif entry.has_data:
+                raise self._refused(
+                    f"the archive holds {printable(entry.kind)}, not only rows", _REWRITE
+                )
+        if rest := self._file.read(1):
+            self.consumed += len(rest)
+            raise self._refused("other bytes follow the archive's end", "Get the file again")
+        yield b"\n-- PostgreSQL database dump complete\n"
+
+    def _data(self, entry: Entry) -> Iterator[bytes]:
+        if self._byte() != _BLOCK_DATA or self._int() != entry.number:
+            raise self._refused(
+                f"the archive's rows of {printable(entry.tag)} are not where they belong",
+                "Get the file again",
+            )
+        decompressor: _Decompressor = _Plain()
+        damaged: type[Exception] = zlib.error
+        if self.compression == "gzip":
+            decompressor = zlib.decompressobj()
+        elif self.compression == "zstd":
+            import zstandard  # only here, as in source.py
+
+            damaged = zstandard.ZstdError
+            decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        while size := self._int():
+            if size < 0 or size > limits.ROW:
+                raise self._refused("the archive's rows are damaged", "Get the file again")
+            data = self._exactly(size)
+            # By small pieces, because neither decompressor bounds what comes out of one.
+            step = 2048 if self.compression != "none" else size
+            for start in range(0, size, step):
+                try:
+                    yield decompressor.decompress(data[start : start + step])
+                except damaged as error:
+                    raise self._refused(
+                        f"the archive's rows are damaged ({error})", "Get the file again"
+                    ) from error
+        if not decompressor.eof:
+            raise self._refused("the archive's rows end early", "Get the file again")
+
+
+def spool_custom(backup: Backup, pg_restore: Callable[[Path, Path], None], workdir: Path) -> Backup:
+    """Turn an archive into a text dump by pg_restore, and read that.
+
+    `pg_restore` takes the archive's path and the path to write to, and does what
+    `pg_restore --data-only --file=-` does. The text stands in `workdir`, readable by this user
+    only, and is the caller's to remove. Raises BackupRefused if the text is not what the archive
+    itself holds.
+    """
+    from pgseed.backup.reader import read_backup
+
+    spool = workdir / f"{backup.path.name}.sql"
+    spool.touch(mode=0o600)
+    pg_restore(backup.path, spool)
+    text = read_backup(spool, schema=backup.schema)
+    if text.data_hash != backup.data_hash:
+        raise BackupRefused(
+            backup.path,
+            "pg_restore reads other rows from it than it holds",
+            remedy="Write it as text with `pg_dump --data-only`",
+        )
+    return replace(text, notices=backup.notices, skipped=backup.skipped)

@@ -1,0 +1,116 @@
+"""Passes over the lines of a COPY statement: finds their end, counts, hashes and checks them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from pgseed.backup import limits
+from pgseed.backup.hashing import HashThread
+from pgseed.backup.lexer import CRLF_REMEDY, Lexer
+from pgseed.backup.model import RowBlock
+from pgseed.backup.statement import Statement, Target
+
+_MARK = b"\\."
+
+
+def copy_target(statement: Statement, schema: str) -> Target:
+    """COPY schema.table (columns) FROM stdin. Raises BackupRefused for every other COPY."""
+    statement.expect("copy")
+    token = statement.peek()
+    if token is not None and token.is_sign(b"("):
+        raise statement.refused("COPY of a query writes, a backup only brings rows")
+    name, table, columns = statement.target(schema)
+    if not statement.accept("from"):
+        raise statement.refused("COPY … TO writes, a backup only brings rows")
+    if statement.accept("program"):
+        raise statement.refused("COPY FROM PROGRAM would run a command on the server")
+    if not statement.accept("stdin"):
+        raise statement.refused("COPY from a file would read the server's disk")
+    statement.end()
+    return Target(name, table, columns)
+
+
+def copy_block(
+    lexer: Lexer, target: Target, hashes: HashThread, progress: Callable[[], None]
+) -> tuple[RowBlock, hashlib._Hash]:
+    """Read the lines behind a COPY statement up to its `\\.`.
+
+    Returns the block, without its digest, and the hash that the thread is still feeding.
+    """
+    lexer.need(1)
+    if lexer.buffer[lexer.pos : lexer.pos + 1] == b"\r":
+        lexer.need(2)
+        raise lexer.carriage_return(lexer.pos)
+    line = lexer.line()
+    if lexer.buffer[lexer.pos : lexer.pos + 1] != b"\n":
+        if lexer.pos == len(lexer.buffer):
+            raise _cut(lexer, target, line)
+        raise lexer.refused(
+            "something follows a COPY statement on its line",
+            "psql would read it as a command after the rows",
+        )
+    lexer.pos += 1
+    start, rows, digest = lexer.offset, 0, hashlib.sha256()
+    while True:
+        lexer.mark()
+        end = _whole_lines(lexer, target, line)
+        stop, after = _end_mark(lexer, end)
+        if lexer.buffer.find(b"\r", lexer.pos, stop) >= 0:
+            at = lexer.buffer.index(b"\r", lexer.pos, stop)
+            raise lexer.refused(
+                "a carriage return stands unescaped in COPY data", CRLF_REMEDY, line=lexer.line(at)
+            )
+        hashes.update(digest, memoryview(lexer.buffer)[lexer.pos : stop])
+        rows += lexer.advance(stop)
+        progress()
+        if after:
+            break
+    block = RowBlock(
+        "copy", target.schema, target.table, target.columns, line, start, lexer.offset, rows
+    )
+    lexer.advance(after)
+    return block, digest
+
+
+def _cut(lexer: Lexer, target: Target, line: int) -> Exception:
+    return lexer.refused(
+        f"it ends inside the rows of {target.name} that start here, so it is truncated",
+        "Get the file again, or write it anew",
+        line=line,
+    )
+
+
+def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:
+    """Where the last whole line in the window ends; at least one line is in it."""
+    while True:
+        end = lexer.buffer.rfind(b"\n", lexer.pos) + 1
+        if end:
+            return end
+        if len(lexer.buffer) - lexer.pos > limits.ROW:
+            raise lexer.refused(f"a row is longer than {limits.ROW // limits.MIB} MiB")
+        if not lexer.fill():
+            raise _cut(lexer, target, line)
+
+
+def _end_mark(lexer: Lexer, end: int) -> tuple[int, int]:
+    """Where the rows in the window end, and where to go on behind a `\\.` line (0: none seen).
+
+    The server takes an unescaped `\\.` anywhere for the end and drops what follows on the line, so
+    it is refused elsewhere. `\\\\.` is an escaped backslash in front of a dot.
+    """
+    buffer, at = lexer.buffer, lexer.pos
+    while (at := buffer.find(_MARK, at, end)) >= 0:
+        if (at == lexer.pos or buffer[at - 1] == 0x0A) and buffer[at + 2] == 0x0A:
+            return at, at + 3
+        first = at
+        while first > lexer.pos and buffer[first - 1] == 0x5C:
+            first -= 1
+        if (at - first) % 2 == 0:
+            raise lexer.refused(
+                "the end mark `\\.` stands inside COPY data",
+                "psql and the server would go on behind it as if the rows had ended",
+                line=lexer.line(at),
+            )
+        at += 2
+    return end, 0

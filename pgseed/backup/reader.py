@@ -1,0 +1,342 @@
+"""Reads a backup once, from start to end, and says what it holds, or why it is refused.
+
+Nothing of a backup is ever executed here, and the file is never in memory as a whole. A full dump's
+schema statements are passed over and named; they count as such only where every table that gets
+rows was created in the same file before. Otherwise they have no business in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from pgseed.backup import grammar
+from pgseed.backup.archive import CustomSource
+from pgseed.backup.copy_rows import copy_block, copy_target
+from pgseed.backup.hashing import Fields, HashThread
+from pgseed.backup.insert_rows import insert_target, insert_tuples
+from pgseed.backup.lexer import Lexer
+from pgseed.backup.model import Backup, Kind, RowBlock, SequenceValue, SkippedStatement
+from pgseed.backup.source import (
+    PLAIN_DUMP,
+    Source,
+    file_state,
+    open_file,
+    open_source,
+    refuse_changed,
+)
+from pgseed.backup.statement import ROWS_ONLY, Statement, Target, read_statement
+from pgseed.backup.utf8 import CheckBeside
+from pgseed.backup.window import NOT_UTF8
+from pgseed.errors import BackupRefused
+from pgseed.progress import Progress
+
+COMPLETE = b"-- PostgreSQL database dump complete"
+_CLUSTER_DUMP = b"-- PostgreSQL database cluster dump"
+# pg_dump.c writes these two, and only these, with a key of letters and digits (--restrict-key).
+_RESTRICT = re.compile(rb"\\(un)?restrict ([A-Za-z0-9]{1,1024})(?=\n|\Z)")
+_REPORT_EVERY = 4 * 1024 * 1024
+
+
+def read_backup(
+    path: Path, *, schema: str, progress: Progress | None = None, seed: bool = False
+) -> Backup:
+    """Read a backup that may hold rows for `schema` and nothing else.
+
+    `seed` is for SQL written by hand: it needs no completion line. `progress` is told the phase
+    "reading" with the bytes of the file done and in all. Raises BackupRefused with the line of the
+    first thing that is damaged or not data.
+    """
+    with open_file(path) as file:
+        state = file_state(file)
+        source = open_source(path, file)
+        backup = Reader(source, schema, progress, complete=not seed).read()
+        refuse_changed(path, file, state)
+        return replace(backup, file_state=state, checkpoints=tuple(source.checkpoints))
+
+
+class Reader:
+    """One pass over one source; `read` gives the result."""
+
+    def __init__(
+        self, source: Source, schema: str, progress: Progress | None, *, complete: bool
+    ) -> None:
+        self._source, self._schema, self._progress = source, schema, progress
+        self._must_be_complete = complete
+        self._encoding = source.check_encoding_beside()
+        self._lexer = Lexer(source, is_utf8=self._encoding is not None)
+        self._hashes = HashThread()
+        self._blocks: list[tuple[RowBlock, str, hashlib._Hash]] = []
+        self._items: list[int | SequenceValue] = []  # in file order; a number is a block's
+        self._skipped: list[SkippedStatement] = []
+        self._schema_statement = SkippedStatement(0, "")
+        self._created: set[str] = set()
+        self._foreign_rows = ""  # the first table with rows that the file has not created
+        self._restrict: bytes | None = None
+        self._unrestricted = False
+        self._complete_at = 0
+        self._statements = 0
+        self._reported = 0
+        self._insert: tuple[bytes, Target] | None = None
+        self._statement_kinds: dict[str, Callable[[Statement], None]] = {
+            "set": self._set,
+            "select": self._select,
+            "alter": self._alter,
+        }
+
+    def read(self) -> Backup:
+        check = self._encoding
+        if check is None:
+            return self._read()
+        with closing(check):
+            try:
+                backup = self._read()
+            except (BackupRefused, UnicodeDecodeError) as error:
+                end = self._lexer.base + len(self._lexer.buffer)
+                refusal = self._not_utf8(check, check.first_fault_before(end))
+                # What was met may stand behind the first fault of the encoding, or be it.
+                if refusal and refusal.line <= (getattr(error, "line", 0) or refusal.line):
+                    raise refusal from None
+                raise
+            refusal = self._not_utf8(check, check.first_fault())
+            if refusal:
+                raise refusal
+            return backup
+
+    def _not_utf8(self, check: CheckBeside, fault: int | None) -> BackupRefused | None:
+        return None if fault is None else self._lexer.refused(*NOT_UTF8, line=check.line_of(fault))
+
+    def _read(self) -> Backup:
+        lexer = self._lexer
+        with self._hashes:
+            while True:
+                lexer.mark()
+                lexer.blank()
+                if lexer.pos == len(lexer.buffer):
+                    break
+                at_line_start = lexer.at_line_start()
+                comment = lexer.comment()
+                if comment is not None:
+                    self._comment(comment, at_line_start)
+                elif lexer.buffer[lexer.pos] == 0x5C:
+                    self._meta_command(at_line_start)
+                else:
+                    self._statement()
+                self._report()
+        self._check_end()
+        self._report(last=True)
+        return self._result()
+
+    # What stands between statements
+
+    def _comment(self, text: bytes, at_line_start: bool) -> None:
+        if not at_line_start:
+            return
+        if text == COMPLETE:
+            self._complete_at = self._complete_at or self._lexer.line()
+        elif text == _CLUSTER_DUMP:
+            raise self._lexer.refused(
+                "it was written by pg_dumpall, for a whole cluster", PLAIN_DUMP
+            )
+
+    def _meta_command(self, at_line_start: bool) -> None:
+        lexer = self._lexer
+        lexer.need(1100)
+        match = _RESTRICT.match(lexer.buffer, lexer.pos)
+        if match is None or not at_line_start:
+            raise lexer.meta_command()
+        key = match.group(2)
+        if match.group(1):
+            allowed = self._restrict == key and not self._unrestricted and self._complete_at
+            self._unrestricted = True
+        else:
+            allowed = self._restrict is None and not self._statements
+            self._restrict = key
+        if not allowed:
+            raise lexer.meta_command()
+        lexer.pos = match.end()
+
+    # Statements
+
+    def _statement(self) -> None:
+        lexer = self._lexer
+        lexer.mark()
+        if self._complete_at:
+            raise lexer.refused(
+                f"something follows the completion line (line {self._complete_at})",
+                "Two dumps in one file are not one backup",
+            )
+        self._statements += 1
+        if self._insert is not None:
+            header, target = self._insert
+            if lexer.buffer.startswith(header, lexer.pos):
+                self._insert_rows(target, lexer.line(), len(header))
+                return
+        line, offset = lexer.line(), lexer.offset
+        first = lexer.token()
+        assert first is not None
+        if first.is_word("insert"):
+            target = insert_target(lexer, self._schema, line)
+            size = lexer.offset - offset
+            self._insert = lexer.buffer[lexer.pos - size : lexer.pos], target
+            lexer.pos -= size
+            self._insert_rows(target, line, size)
+            return
+        statement = read_statement(lexer, first=first)
+        statement.line = line
+        if first.is_word("copy"):
+            self._copy(statement)
+            return
+        kind = first.text.lower().decode("latin-1") if first.kind == "word" else ""
+        self._statement_kinds.get(kind, self._other)(statement)
+
+    def _copy(self, statement: Statement) -> None:
+        target = copy_target(statement, self._schema)
+        self._gets_rows(target, statement.line)
+        block, digest = copy_block(self._lexer, target, self._hashes, self._report)
+        self._add_block(block, "", digest)
+
+    def _insert_rows(self, target: Target, line: int, header: int) -> None:
+        lexer, start = self._lexer, self._lexer.offset
+        lexer.pos += header
+        tuples, rows = insert_tuples(lexer, target)
+        end = lexer.offset
+        last = self._blocks[-1] if self._items and isinstance(self._items[-1], int) else None
+        if last is not None and self._continues(last, target):
+            block, overriding, digest = last
+            self._blocks[-1] = (replace(block, end=end, rows=block.rows + rows), overriding, digest)
+        else:
+            self._gets_rows(target, line)
+            digest = hashlib.sha256()
+            block = RowBlock(
+                "insert", target.schema, target.table, target.columns, line, start, end, rows
+            )
+            self._add_block(block, target.overriding, digest)
+        self._hashes.update(digest, b"\n".join(tuples) + b"\n")
+
+    @staticmethod
+    def _continues(last: tuple[RowBlock, str, hashlib._Hash], target: Target) -> bool:
+        block, overriding, _ = last
+        return block.form == "insert" and target == Target(
+            block.schema, block.table, block.columns, overriding
+        )
+
+    def _add_block(self, block: RowBlock, overriding: str, digest: hashlib._Hash) -> None:
+        self._items.append(len(self._blocks))
+        self._blocks.append((block, overriding, digest))
+
+    def _gets_rows(self, target: Target, line: int) -> None:
+        if target.name in self._created:
+            return
+        self._foreign_rows = self._foreign_rows or target.name
+        self._check_schema_statements()
+
+    def _check_schema_statements(self) -> None:
+        """Schema statements in a file that does not create the tables it fills are refused."""
+        if self._foreign_rows and self._schema_statement.line:
+            raise self._lexer.refused(
+                f"`{self._schema_statement.text}` is not data, and the file is no full dump either:"
+                f" it has rows for {self._foreign_rows} without creating it",
+                ROWS_ONLY,
+                line=self._schema_statement.line,
+            )
+
+    def _set(self, statement: Statement) -> None:
+        grammar.setting(statement, self._schema)
+
+    def _select(self, statement: Statement) -> None:
+        value = grammar.selection(statement, self._schema)
+        if value is not None:
+            self._items.append(value)
+
+    def _alter(self, statement: Statement) -> None:
+        if grammar.is_trigger_switch(statement, self._schema):
+            self._skipped.append(SkippedStatement(statement.line, statement.text))
+        else:
+            self._other(statement)
+
+    def _other(self, statement: Statement) -> None:
+        created = grammar.schema_statement(statement)
+        if created is None:
+            raise grammar.forbidden(statement)
+        if created:
+            self._created.add(created)
+        skipped = SkippedStatement(statement.line, statement.text)
+        self._skipped.append(skipped)
+        if not self._schema_statement.line:
+            self._schema_statement = skipped
+        self._check_schema_statements()
+
+    # The end
+
+    def _check_end(self) -> None:
+        lexer = self._lexer
+        if not self._statements and not self._complete_at:
+            raise BackupRefused(self._source.path, "it holds no statement", remedy=PLAIN_DUMP)
+        if self._must_be_complete:
+            if not self._complete_at:
+                raise lexer.refused(
+                    "its end is missing: no line says `PostgreSQL database dump complete`",
+                    "The dump was cut off: get the file again, or write it anew",
+                )
+            if self._restrict is not None and not self._unrestricted:
+                raise lexer.refused(
+                    "its last line, \\unrestrict, is missing",
+                    "The dump was cut off: get the file again",
+                )
+        if not self._blocks:
+            what = "only a schema" if self._schema_statement.line else "no table's rows"
+            raise BackupRefused(self._source.path, f"it holds {what}", remedy=PLAIN_DUMP)
+
+    def _result(self) -> Backup:
+        fields, blocks = Fields(), []
+        for item in self._items:
+            if isinstance(item, SequenceValue):
+                fields.add("setval", item.schema, item.sequence, item.value, item.is_called)
+                continue
+            block, overriding, digest = self._blocks[item]
+            blocks.append(replace(block, digest=digest.hexdigest()))
+            fields.add(block.form, block.schema, block.table, overriding)
+            fields.add(None if block.columns is None else len(block.columns))
+            fields.add(*(block.columns or ()), digest.digest())
+        kind: Kind = "full" if self._schema_statement.line else "data-only"
+        if isinstance(self._source, CustomSource):
+            kind = "custom"
+        return Backup(
+            path=self._source.path,
+            kind=kind,
+            compression=self._source.compression,
+            blocks=tuple(blocks),
+            sequence_values=tuple(i for i in self._items if isinstance(i, SequenceValue)),
+            data_hash=fields.hexdigest(),
+            size_bytes=self._source.size,
+            uncompressed_bytes=self._lexer.offset,
+            skipped=(*self._source.skipped, *self._skipped),
+            notices=self._notices(kind),
+            schema=self._schema,
+        )
+
+    def _notices(self, kind: Kind) -> tuple[str, ...]:
+        notices = []
+        if kind == "full":
+            notices.append(
+                f"a full dump: its {len(self._skipped)} schema statements are not executed, only "
+                f"its rows are taken"
+            )
+        expected = {".gz": "gzip", ".zst": "zstd", ".sql": "none"}.get(self._source.path.suffix)
+        if expected not in (None, self._source.compression):
+            notices.append(
+                f"the name ends in {self._source.path.suffix}, the content is "
+                + {"none": "not compressed"}.get(self._source.compression, self._source.compression)
+            )
+        return tuple(notices)
+
+    def _report(self, *, last: bool = False) -> None:
+        done = self._source.consumed
+        if self._progress and (last or done - self._reported >= _REPORT_EVERY):
+            self._reported = done
+            self._progress("reading", done, self._source.size)

@@ -1,0 +1,1 @@
+"""Local changes: what a database holds beside what was loaded."""

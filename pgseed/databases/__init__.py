@@ -1,0 +1,1 @@
+"""The databases of a server: named, stamped, listed, copied, renamed, dropped."""

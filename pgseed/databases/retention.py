@@ -1,0 +1,143 @@
+"""What to drop and what to keep: decided from plain values, carried out elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pgseed.databases.names import source_of_spare
+from pgseed.databases.stamp import Database
+
+
+def leftovers(databases: Iterable[Database]) -> list[str]:
+    """Name what killed runs left: unfinished builds and clones, half-dropped databases.
+
+    One that was finished by us has a stamp: its name and stamp are given together. A spare whose
+    source is gone is nobody's.
+    """
+    databases = list(databases)
+    sources = {database.oid for database in databases if database.kind in ("schema", "template")}
+    return [
+        database.name
+        for database in databases
+        if database.half_dropped
+        or database.kind in ("build", "clone")
+        or (database.kind in ("schema", "template") and database.stamp is None)
+        or (database.kind == "spare" and source_of_spare(database.name) not in sources)
+    ]
+
+
+def undecided(databases: Iterable[Database]) -> list[Database]:
+    """Give the replaced databases of which a killed run did not decide: keep or drop."""
+    return [
+        database
+        for database in databases
+        if database.kind == "kept"
+        and not database.half_dropped
+        and database.stamp is not None
+        and database.stamp.state == "replaced"
+    ]
+
+
+def find_live(databases: Iterable[Database]) -> Database | None:
+    return next((d for d in databases if d.kind == "live" and not d.half_dropped), None)
+
+
+def find_template(databases: Iterable[Database], content_id: str) -> Database | None:
+    """Give the finished template of a content; the whole id counts, the name holds its start."""
+    for database in databases:
+        stamp = database.stamp
+        if database.kind == "template" and stamp and stamp.content_id == content_id:
+            return None if database.half_dropped else database
+    return None
+
+
+def find_spare(databases: Iterable[Database], source: Database) -> Database | None:
+    """Give the copy of a template, or of a schema's database, that stands ready."""
+    for database in databases:
+        if database.kind == "spare" and source_of_spare(database.name) == source.oid:
+            return None if database.half_dropped else database
+    return None
+
+
+def spare_sources(databases: Iterable[Database], template: Database) -> list[Database]:
+    """Name what the next reset and the next load copy: a template, and the schema it came from."""
+    schema_id = template.stamp.schema_id if template.stamp else ""
+    schemas = [
+        d for d in databases if d.kind == "schema" and d.stamp and d.stamp.schema_id == schema_id
+    ]
+    return [template, *sorted(schemas, key=_loaded_at)[-1:]]
+
+
+def is_settled(database: Database) -> bool:
+    """Tell whether no run is busy with a database, or was killed while it was."""
+    is_undecided = database.stamp is not None and database.stamp.state == "replaced"
+    return not is_undecided and not database.half_dropped
+
+
+def newest_kept(databases: Iterable[Database]) -> Database | None:
+    """Give the database that `undo` brings back."""
+    kept = [d for d in databases if d.kind == "kept" and d.stamp and is_settled(d)]
+    return max(kept, key=_kept_at, default=None)
+
+
+def over_limit(
+    databases: Sequence[Database], *, templates: int, kept: int, limit_bytes: int
+) -> list[str]:
+    """Name what goes beyond the numbers and the total size that the settings allow.
+
+    The template of the live content counts as the newest: `reset` needs it. Beyond the size go
+    the spares, then the oldest templates, since they can be built again, then the oldest kept
+    databases, and the live content's template last. Only what the live content came from has
+    spares. A schema's database goes with the last template that was made from it. Snapshots were
+    asked for by name and are never dropped here.
+    """
+    live = find_live(databases)
+    live_content = live.stamp.content_id if live and live.stamp else ""
+
+    def freshness(database: Database) -> tuple[bool, str]:
+        stamp = database.stamp
+        return bool(stamp and stamp.content_id == live_content), _loaded_at(database)
+
+    ours = [d for d in databases if d.stamp and not d.half_dropped]
+    by_freshness = sorted((d for d in ours if d.kind == "template"), key=freshness, reverse=True)
+    by_age = sorted((d for d in ours if d.kind == "kept"), key=_kept_at, reverse=True)
+    dropped = by_freshness[templates:] + by_age[kept:]
+    staying_templates, staying_kept = by_freshness[:templates], by_age[:kept]
+    last = [d for d in staying_templates if freshness(d)[0]]
+    sources = spare_sources(ours, last[0]) if last else []
+    staying_spares = [d for source in sources if (d := find_spare(databases, source))]
+    dropped += [
+        d for d in databases if d.kind == "spare" and not d.half_dropped and d not in staying_spares
+    ]
+    total = sum(d.size_bytes for d in staying_spares + staying_templates + staying_kept)
+    oldest_first = [d for d in reversed(staying_templates) if d not in last]
+    for database in [*staying_spares, *oldest_first, *reversed(staying_kept), *last]:
+        if total <= limit_bytes:
+            break
+        dropped.append(database)
+        total -= database.size_bytes
+    gone = {database.name for database in dropped}
+    templates_left = [d for d in ours if d.kind == "template" and d.name not in gone]
+    return [d.name for d in dropped] + _unused_schemas(ours, templates_left)
+
+
+def _unused_schemas(ours: Sequence[Database], templates: Sequence[Database]) -> list[str]:
+    """Name all but the newest database of each schema that a template was made from."""
+    in_use = {d.stamp.schema_id for d in templates if d.stamp}
+    newest_first = sorted((d for d in ours if d.kind == "schema"), key=_loaded_at, reverse=True)
+    unused = []
+    for database in newest_first:
+        schema_id = database.stamp.schema_id if database.stamp else ""
+        if schema_id not in in_use:
+            unused.append(database.name)
+        in_use.discard(schema_id)
+    return unused
+
+
+def _loaded_at(database: Database) -> str:
+    return database.stamp.loaded_at if database.stamp else ""
+
+
+def _kept_at(database: Database) -> tuple[str, str]:
+    """Order kept databases by time: the stamp's is UTC, the name's follows the local clock."""
+    return (database.stamp.kept_at if database.stamp else "", database.name)

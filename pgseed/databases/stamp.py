@@ -1,0 +1,132 @@
+"""The stamp: what a database of ours holds, written as its COMMENT ON DATABASE.
+
+A comment on a database can be read from any other database, and be written in the transaction
+that renames the database (PostgreSQL keeps both in shared catalogs).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+import psycopg2.extensions
+from psycopg2 import sql
+
+from pgseed.databases.names import Kind, kind_of
+from pgseed.queries import query
+from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
+
+# loaded: what was loaded, whether live, kept or a template.
+# replaced: a swap took it out of service; whether it is kept or dropped is not decided yet.
+State = Literal["loaded", "replaced"]
+_MARK = "vpdb"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What was loaded into a database, and how it looked then.
+
+    `horizon` is the first transaction id that did not take part in the load: a row with that or a
+    later one was written afterwards. `rows` counts every table at load time, named as in SQL.
+    `catalog` is the fingerprint of tables, columns, functions and the rest, which the files behind
+    `schema_id` give; `catalog_rows` counts the rows that describe them, 0 where the horizon says
+    nothing of those. `digests` identify the rows that the backup brought, by table, and name the
+    sequences it set; base.digests_of() makes them. Without a content id the database was not made
+    by a load.
+    """
+
+    content_id: str
+    source: str = ""
+    label: str = ""
+    commit: str = ""
+    loaded_at: str = ""
+    tool: str = ""
+    state: State = "loaded"
+    horizon: int = 0
+    catalog: str = ""
+    catalog_rows: int = 0
+    schema_id: str = ""
+    rows: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    # Why and since when a kept database or a snapshot is there.
+    kept_because: str = ""
+    kept_at: str = ""
+    # What else than a load made this database live, and when: "undo", "dump", "snapshot x".
+    origin: str = ""
+    origin_at: str = ""
+
+    def to_comment(self) -> str:
+        values = {key: value for key, value in asdict(self).items() if value not in ("", {}, 0)}
+        return json.dumps({"made_by": _MARK, **values}, ensure_ascii=False)
+
+    @classmethod
+    def from_comment(cls, comment: str | None) -> Stamp | None:
+        """Read a database's comment; None when it is somebody's own text, or not there."""
+        try:
+            document: Any = json.loads(comment or "")
+        except ValueError:
+            return None
+        if not isinstance(document, dict) or document.get("made_by") != _MARK:
+            return None
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in document.items() if key in known}
+        return cls(**{"content_id": "", **values})
+
+    def with_state(self, **changes: Any) -> Stamp:
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database of the server; `kind` is what its name makes it to the live one."""
+
+    oid: int
+    name: str
+    kind: Kind
+    stamp: Stamp | None
+    half_dropped: bool = False
+    size_bytes: int = 0
+    # A comment that is not a stamp: somebody's own text.
+    comment: str = ""
+
+
+def list_databases(
+    connection: psycopg2.extensions.connection, live: str, *, sizes: bool = False
+) -> list[Database]:
+    """Give every database that belongs to the live one, itself included; sizes cost a moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(query("databases"), {"sizes": sizes})
+        rows = cursor.fetchall()
+    found = []
+    for oid, name, comment, half_dropped, size_bytes in rows:
+        kind = kind_of(name, live)
+        if kind is not None:
+            stamp = Stamp.from_comment(comment)
+            own_text = "" if stamp else comment or ""
+            found.append(Database(oid, name, kind, stamp, half_dropped, size_bytes, own_text))
+    return found
+
+
+def read_stamp(server: Server, database: str, *, timeout_s: float = 1.0) -> Stamp | None:
+    """Ask what a database holds; None when it is not there or was not loaded by us."""
+    connection = server.connect(MAINTENANCE_DATABASE, purpose="stamp", timeout_s=timeout_s)
+    try:
+        with told_as(f"read the stamp of {database}"):
+            found = {d.name: d for d in list_databases(connection, database)}
+            return found[database].stamp if database in found else None
+    finally:
+        connection.close()
+
+
+def now() -> str:
+    """Give the time as stamps hold it: UTC, ISO 8601, in seconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def comment_on(database: str, text: str) -> sql.Composed:
+    """Build the statement that writes a stamp (or takes a comment away)."""
+    return sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+        sql.Identifier(database), sql.Literal(text) if text else sql.SQL("NULL")
+    )

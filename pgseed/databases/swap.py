@@ -1,0 +1,166 @@
+"""A clone of a template in place of the live database: two renames in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg2.errors
+import psycopg2.extensions
+from psycopg2 import sql
+
+from pgseed.databases.sessions import (
+    POLL_S,
+    begin_alone,
+    database_ids,
+    end_sessions,
+    ending_sessions,
+)
+from pgseed.databases.stamp import Stamp, comment_on
+from pgseed.queries import query
+from pgseed.server import MAINTENANCE_DATABASE, Server
+
+Connection = psycopg2.extensions.connection
+
+# Above this a copy of files is faster than one through the write-ahead log, in spite of the two
+# checkpoints it costs (measured: 0.1 s either way at 40 MB, 0.46 against 0.73 s at 400 MB).
+_FILE_COPY_BYTES = 64 * 1024 * 1024
+
+# How long a swap tries to have the list of databases to itself.
+_ALONE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What a database has that a clone of another one does not get."""
+
+    owner: str
+    connection_limit: int
+    has_grants: bool
+    grants: tuple[tuple[str, str, bool], ...]
+
+
+def copy_database(server: Server, admin: Connection, source: str, name: str) -> None:
+    """Copy a whole database; every session in the source is ended, else PostgreSQL refuses."""
+    with admin.cursor() as cursor:
+        cursor.execute(query("database_size"), {"database": source})
+        ((size,),) = cursor.fetchall()
+        strategy = "FILE_COPY" if size > _FILE_COPY_BYTES else "WAL_LOG"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
+            sql.Identifier(name), sql.Identifier(source), sql.SQL(strategy)
+        )
+        sources = database_ids(admin, source)
+        if end_sessions(admin, sources, patience_s=0.2):
+            try:
+                cursor.execute(statement)
+            except psycopg2.errors.ObjectInUse:
+                pass
+            else:
+                return
+        with (
+            server.session(MAINTENANCE_DATABASE, purpose="end sessions") as helper,
+            ending_sessions(helper, sources),
+        ):
+            cursor.execute(statement)
+
+
+def finish(admin: Connection, build: str, name: str, stamp: Stamp) -> None:
+    """Give a complete database its stamp and its name, both or none."""
+    end_sessions(admin, database_ids(admin, build), patience_s=2)
+    with admin.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(comment_on(build, stamp.to_comment()))
+        cursor.execute(
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                sql.Identifier(build), sql.Identifier(name)
+            )
+        )
+        cursor.execute("COMMIT")
+
+
+def hand_over(admin: Connection, old: str, new: str) -> None:
+    """Give one database what another one has: settings, grants, owner, connection limit."""
+    with admin.cursor() as cursor:
+        cursor.execute(query("database_grants"), {"database": old})
+        ((owner, limit, has_grants, grants),) = cursor.fetchall()
+        belongings = Belongings(owner, limit, has_grants, tuple(tuple(g) for g in grants))
+        for statement in belongings_sql(new, belongings):
+            cursor.execute(statement)
+        cursor.execute(query("copy_database_settings"), {"old": old, "new": new})
+
+
+def belongings_sql(database: str, belongings: Belongings) -> Iterator[sql.Composable]:
+    """Build the statements that give a database these belongings; role names come quoted."""
+    name = sql.Identifier(database)
+    yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.SQL(belongings.owner))
+    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+        name, sql.Literal(belongings.connection_limit)
+    )
+    if not belongings.has_grants:
+        return
+    # Whoever granted anything also revoked what PUBLIC has from the start, or left it in the list.
+    yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(
+        name, sql.SQL(belongings.owner)
+    )
+    for grantee, privilege, grantable in belongings.grants:
+        yield sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+            sql.SQL(privilege),
+            name,
+            sql.SQL(grantee),
+            sql.SQL(" WITH GRANT OPTION" if grantable and grantee != "PUBLIC" else ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One rename of a swap, and the stamp the database carries from then on."""
+
+    old: str
+    new: str
+    stamp: Stamp
+
+
+def swap(helper: Connection, admin: Connection, renames: Sequence[Rename]) -> None:
+    """Carry out the renames and stamps in one transaction; the helper ends sessions in the way.
+
+    Clients see all old data or all new data. Where a statement fails, everything is as before;
+    the databases never are without a name or shut.
+    """
+    olds = database_ids(admin, *(rename.old for rename in renames))
+    # A transaction that has read the list of databases would be in the way.
+    end_sessions(helper, olds, patience_s=0)
+    end = time.monotonic() + _ALONE_S
+    with admin.cursor() as cursor:
+        while time.monotonic() < end:
+            if begin_alone(cursor):
+                with suppress(psycopg2.errors.DeadlockDetected, psycopg2.errors.LockNotAvailable):
+                    _rename(helper, cursor, olds, renames)
+                    return
+            time.sleep(POLL_S)
+        cursor.execute("BEGIN")
+        _rename(helper, cursor, olds, renames)
+
+
+def _rename(
+    helper: Connection,
+    cursor: psycopg2.extensions.cursor,
+    olds: Sequence[int],
+    renames: Sequence[Rename],
+) -> None:
+    """Rename, stamp and commit in the transaction that has begun; roll it back where that fails."""
+    try:
+        with ending_sessions(helper, olds):
+            for rename in renames:
+                cursor.execute(
+                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                        sql.Identifier(rename.old), sql.Identifier(rename.new)
+                    )
+                )
+                cursor.execute(comment_on(rename.new, rename.stamp.to_comment()))
+            cursor.execute("COMMIT")
+    except psycopg2.Error:
+        if not cursor.connection.closed:
+            cursor.execute("ROLLBACK")
+        raise

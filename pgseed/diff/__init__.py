@@ -1,0 +1,1 @@
+"""Two backups compared, row by row."""

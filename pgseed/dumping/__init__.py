@@ -1,0 +1,1 @@
+"""The canonical dump: the same data give the same bytes."""

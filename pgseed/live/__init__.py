@@ -1,0 +1,1 @@
+"""The live database: loaded, swapped, kept, brought back."""

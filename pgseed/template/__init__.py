@@ -1,0 +1,1 @@
+"""Templates: databases built from a seed, to be copied."""

@@ -1,0 +1,1 @@
+"""Made-up master data of any size."""

@@ -1,0 +1,355 @@
+"""Made-up master data of any size, the same on every machine: nobody's real records.
+
+Every table has random choices of its own, so rows are produced one by one and any table can be
+produced alone. Values are in the form in which PostgreSQL prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from master_data import tables
+from master_data.tables import Table
+from sample_data import texts, words
+from sample_data.chance import Chance, Weighted
+
+Row = tuple[str | None, ...]
+
+MANUFACTURERS_AT_1 = 137
+PRODUCTS_AT_1 = 2_281
+REACTIONS_AT_1 = 29_222
+
+_FIRST_DAY = date(1984, 1, 1)
+_DAYS = tuple((_FIRST_DAY + timedelta(days=n)).isoformat() for n in range(15_248))
+"""Every day up to 2025-09-29."""
+_LAST_CHANGE = "2025-09-30"
+
+_FREQUENCY = Weighted(
+    ("very_common", 6),
+    ("common", 22),
+    ("uncommon", 27),
+    ("rare", 18),
+    ("very_rare", 9),
+    ("not_known", 18),
+)
+_SERIOUSNESS = Weighted(("non_serious", 78), ("serious", 17), ("life_threatening", 4), ("fatal", 1))
+_SOURCE = Weighted(
+    ("label", 40), ("clinical_trial", 22), ("spontaneous", 26), ("literature", 8), ("authority", 4)
+)
+_STATUS = Weighted(("authorised", 91), ("suspended", 3), ("withdrawn", 6))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many rows of each table a scale stands for; substances and terms do not grow."""
+
+    manufacturers: int
+    products: int
+    reactions: int
+
+    @classmethod
+    def of(cls, scale: float) -> Size:
+        """`scale` 1 is the size of VelPharma's own data.
+
+        Raises ValueError for a scale of zero or below.
+        """
+        if not scale > 0:
+            raise ValueError(f"the scale must be above 0, not {scale}, e.g. 1 or 0.1")
+        exact = Fraction(scale)
+        return cls(
+            max(1, round(MANUFACTURERS_AT_1 * exact)),
+            max(1, round(PRODUCTS_AT_1 * exact)),
+            round(REACTIONS_AT_1 * exact),
+        )
+
+
+def rows(table: Table, size: Size) -> Iterator[Row]:
+    """The rows of one table in the order of `table.row_columns`, by primary key."""
+    return _PRODUCERS[table.name](size)
+
+
+def _manufacturers(size: Size) -> Iterator[Row]:
+    chance = Chance(1001)
+    for index in range(size.manufacturers):
+        name, domain, seat = texts.company(index)
+        email = f"kontakt@{domain}" if chance.below(6) else None
+        created, updated = _timestamps(chance)
+        yield (
+            str(index + 1),
+            _manufacturer_code(index + 1),
+            name,
+            seat.country_code,
+            chance.pick(seat.cities),
+            email,
+            created,
+            updated,
+        )
+
+
+def _active_substances(size: Size) -> Iterator[Row]:
+    chance = Chance(1002)
+    for number, substance in enumerate(words.substances(), start=1):
+        created, updated = _timestamps(chance)
+        yield (
+            str(number),
+            substance.inn,
+            substance.atc_code,
+            _boolean(substance.controlled),
+            substance.what[0].upper() + substance.what[1:],
+            created,
+            updated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """What products, their substances and their reactions need to agree on."""
+
+    substances: tuple[int, ...]
+    strengths: tuple[str, ...]
+    form: words.DosageForm
+    manufacturer: int
+    authorised: int
+
+
+def _product(chance: Chance, size: Size) -> _Product:
+    known = words.substances()
+    first = chance.below(len(known))
+    chosen = [first]
+    form = chance.pick(known[first].forms)
+    if chance.one_in(9):
+        second = chance.below(len(known))
+        if second != first and form in known[second].forms:
+            chosen.append(second)
+    return _Product(
+        tuple(chosen),
+        tuple(chance.pick(known[index].strengths) for index in chosen),
+        words.DOSAGE_FORMS[form],
+        chance.below(size.manufacturers),
+        chance.below(len(_DAYS) - 400),
+    )
+
+
+def _products(size: Size) -> Iterator[Row]:
+    # One source of choices for what a product is, another for the rest, so that
+    # `_product_active_substances` can draw the former alone.
+    kinds, chance = Chance(1003), Chance(1004)
+    known = words.substances()
+    for number in range(1, size.products + 1):
+        product = _product(kinds, size)
+        form = product.form
+        strength = "/".join(product.strengths).replace(".", ",")
+        unit = known[product.substances[0]].unit
+        founder = texts.company(product.manufacturer)[0].split(" ")[0]
+        inn = known[product.substances[0]].inn
+        generic = f"{inn[0].upper()}{inn[1:]} {founder}"
+        name = texts.brand(chance) if chance.below(5) < 2 else generic
+        if len(product.substances) > 1:
+            name += " comp."
+        pack_size = chance.pick(form.pack_sizes)
+        cents = chance.between(120, 2_999) * chance.pick((1, 1, 1, 2, 5, 30))
+        status = _STATUS.draw(chance)
+        withdrawn = None
+        if status == "withdrawn":
+            withdrawn = _DAYS[chance.between(product.authorised + 30, len(_DAYS) - 1)]
+        created, updated = _timestamps(chance)
+        yield (
+            str(number),
+            _product_number(number),
+            f"{name} {strength} {unit} {form.plural}",
+            str(product.manufacturer + 1),
+            form.name,
+            str(pack_size),
+            form.pack_unit,
+            None if chance.one_in(20) else f"{cents // 100}.{cents % 100:02}",
+            _boolean(chance.below(4) > 0),
+            status,
+            _DAYS[product.authorised],
+            withdrawn,
+            texts.storage_note(chance),
+            created,
+            updated,
+        )
+
+
+def _product_active_substances(size: Size) -> Iterator[Row]:
+    kinds = Chance(1003)
+    known = words.substances()
+    for number in range(1, size.products + 1):
+        product = _product(kinds, size)
+        parts = zip(product.substances, product.strengths, strict=True)
+        entries = [
+            (index, position, strength) for position, (index, strength) in enumerate(parts, start=1)
+        ]
+        for index, position, strength in sorted(entries):
+            yield (
+                str(number),
+                str(index + 1),
+                str(position),
+                _decimal(strength, 4),
+                known[index].unit,
+            )
+
+
+def _system_organ_classes(size: Size) -> Iterator[Row]:
+    classes, _ = words.reactions()
+    for number, organ_class in enumerate(classes, start=1):
+        yield (str(number), organ_class.code, organ_class.name, str(number))
+
+
+def _reaction_terms(size: Size) -> Iterator[Row]:
+    chance = Chance(1005)
+    _, terms = words.reactions()
+    for number, term in enumerate(terms, start=1):
+        created, updated = _timestamps(chance)
+        yield (
+            str(number),
+            _term_code(number),
+            term.name,
+            term.german_name,
+            str(term.organ_class + 1),
+            None if term.parent is None else str(term.parent + 1),
+            _boolean(not chance.one_in(60)),
+            created,
+            updated,
+        )
+
+
+def _adverse_drug_reactions(size: Size) -> Iterator[Row]:
+    kinds, chance = Chance(1003), Chance(1006)
+    _, terms = words.reactions()
+    # A few dozen terms (nausea, headache, …) make up half of all reports, as in real life.
+    familiar = tuple(index for index, term in enumerate(terms) if len(term.name) <= 9)
+    number = 0
+    for start in range(0, size.products, PRODUCTS_AT_1):
+        block = range(start, min(start + PRODUCTS_AT_1, size.products))
+        counts = _shares(
+            chance,
+            len(block),
+            size.reactions * block.stop // size.products
+            - size.reactions * block.start // size.products,
+        )
+        for product_index, count in zip(block, counts, strict=True):
+            authorised = _product(kinds, size).authorised
+            seen: set[tuple[int, str]] = set()
+            while len(seen) < count:
+                term = chance.pick(familiar) if chance.one_in(2) else chance.below(len(terms))
+                source = _SOURCE.draw(chance)
+                if (term, source) in seen:
+                    continue
+                seen.add((term, source))
+                number += 1
+                yield _reaction(
+                    chance, number, product_index + 1, term, terms[term], source, authorised
+                )
+
+
+def _reaction(
+    chance: Chance,
+    number: int,
+    product: int,
+    term_index: int,
+    term: words.Term,
+    source: str,
+    authorised: int,
+) -> Row:
+    first = chance.between(authorised, len(_DAYS) - 1)
+    reviewed = _DAYS[chance.between(first, len(_DAYS) - 1)] if chance.below(3) else None
+    reports = chance.between(0, 12) * chance.pick((1, 1, 1, 4, 40))
+    created, updated = _timestamps(chance)
+    return (
+        str(number),
+        str(product),
+        str(term_index + 1),
+        source,
+        _FREQUENCY.draw(chance),
+        _SERIOUSNESS.draw(chance),
+        str(reports),
+        _DAYS[first],
+        reviewed,
+        texts.description(chance, term.name, term.german_name),
+        created,
+        updated,
+    )
+
+
+def _shares(chance: Chance, count: int, total: int) -> list[int]:
+    """`total` divided among `count` products: most get a few reactions, some many, a few none."""
+    ceiling = len(tables.SOURCES) * 60
+    weights = [chance.pick((0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 34)) for _ in range(count)]
+    weights[-1] += 1  # a single product that drew 0 still has to take them all
+    whole = sum(weights)
+    shares = [min(ceiling, total * weight // whole) for weight in weights]
+    left = total - sum(shares)
+    index = 0
+    while left > 0:
+        if shares[index % count] < ceiling:
+            shares[index % count] += 1
+            left -= 1
+        index += 1
+    return shares
+
+
+def _timestamps(chance: Chance) -> tuple[str, str]:
+    """When a row was made and last changed, as PostgreSQL prints it in UTC."""
+    day = chance.between(len(_DAYS) - 1_500, len(_DAYS) - 1)
+    second = chance.below(86_400)
+    created = f"{_DAYS[day]} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+    if chance.below(4):
+        return f"{created}+00", f"{created}+00"
+    # Never ending in 0, which PostgreSQL would leave out.
+    micros = chance.below(99_999) * 10 + chance.between(1, 9)
+    later = _DAYS[day + 1] if day + 1 < len(_DAYS) else _LAST_CHANGE
+    return f"{created}+00", f"{later} 12:00:24.{micros:06}+00"
+
+
+def _boolean(value: bool) -> str:
+    return "t" if value else "f"
+
+
+def _decimal(value: str, scale: int) -> str:
+    whole, _, fraction = value.partition(".")
+    return f"{whole}.{fraction.ljust(scale, '0')}"
+
+
+def _manufacturer_code(number: int) -> str:
+    return f"MF-{number:04}"
+
+
+def _product_number(number: int) -> str:
+    return f"VP-{100_000 + number}"
+
+
+def _term_code(number: int) -> str:
+    return f"RT-{number:05}"
+
+
+def _substance_inn(number: int) -> str:
+    return words.substances()[number - 1].inn
+
+
+def _class_code(number: int) -> str:
+    return words.reactions()[0][number - 1].code
+
+
+_PRODUCERS: dict[str, Callable[[Size], Iterator[Row]]] = {
+    "manufacturers": _manufacturers,
+    "active_substances": _active_substances,
+    "products": _products,
+    "product_active_substances": _product_active_substances,
+    "system_organ_classes": _system_organ_classes,
+    "reaction_terms": _reaction_terms,
+    "adverse_drug_reactions": _adverse_drug_reactions,
+}
+
+KEY_OF_ID: dict[str, Callable[[int], str]] = {
+    "manufacturers": _manufacturer_code,
+    "active_substances": _substance_inn,
+    "products": _product_number,
+    "system_organ_classes": _class_code,
+    "reaction_terms": _term_code,
+}
+"""The natural key of the row with a given id, by table: what CSV files write instead of ids."""

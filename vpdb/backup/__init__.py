@@ -1,1 +1,0 @@
-"""Backup files: read, identify, guard, compare, write, keep."""

@@ -1,0 +1,1 @@
+"""The team's backup files: written, copied under their date, fetched, verified."""

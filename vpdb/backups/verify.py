@@ -1,0 +1,119 @@
+"""The recovery test: does a backup restore, and is it then what it was?"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pgseed.backup.model import Backup
+from pgseed.databases.catalog import count_rows, read_tables
+from pgseed.databases.lock import locked
+from pgseed.diff.backups import compare_backups
+from pgseed.diff.text import describe
+from pgseed.dumping.canonical import write_dump
+from pgseed.errors import SeedError
+from pgseed.progress import Progress, quiet
+from pgseed.server import Server, told_as
+from pgseed.template.build import private_database
+from vpdb.config import Settings
+from vpdb.content import Content, choose_content
+from vpdb.queries import query
+
+
+class VerifyFailed(SeedError):
+    """The backup restored, but not to what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A backup that passed: what it restored to, and how long that took."""
+
+    backup: Backup
+    rows: Mapping[str, int]
+    constraints: int
+    restore_s: float
+    total_s: float
+
+
+def verify(server: Server, settings: Settings, path: Path, progress: Progress = quiet) -> Verified:
+    """Restore a backup into a throw-away database, check it, dump it again and compare.
+
+    Raises BackupRefused, VerifyFailed, or what the restoring raises; the live database is not
+    touched by any of it.
+    """
+    started = time.monotonic()
+    with restored(server, settings, path, progress) as (database, content):
+        restore_s = time.monotonic() - started
+        backup = content.backup
+        assert backup is not None
+        with (
+            server.session(database, purpose="verify") as connection,
+            told_as(f"check what {path.name} restored to"),
+            connection.cursor() as cursor,
+        ):
+            counts = count_rows(connection, read_tables(connection))
+            cursor.execute(query("verify_constraints"), {"schema": settings.db_schema})
+            ((constraints, not_validated, broken),) = cursor.fetchall()
+        _check_counts(path, backup, counts)
+        if not_validated or broken:
+            raise VerifyFailed(
+                f"failed to verify {path}: these do not hold for every row:"
+                f" {', '.join([*not_validated, *broken])}. Mend postgres/init/ or the backup"
+            )
+        _compare(server, settings, database, backup, progress)
+        # The constraints of the schema, and all rows of the file: nothing else can be missing.
+        rows = {name: counts[name] for name in backup.tables}
+    return Verified(backup, rows, constraints, restore_s, time.monotonic() - started)
+
+
+@contextmanager
+def restored(
+    server: Server, settings: Settings, path: Path, progress: Progress
+) -> Iterator[tuple[str, Content]]:
+    """Restore a backup into a private database for the time of a block."""
+    wanted = replace(settings, source="backup", backup=path)
+    content = choose_content(settings.project_dir, wanted, progress)
+    with (
+        locked(server, f"restore {path.name} aside", progress) as admin,
+        told_as(f"restore {path.name} aside", "The live database is as it was"),
+        private_database(server, admin, settings.database, content, progress) as database,
+    ):
+        yield database, content
+
+
+def _check_counts(path: Path, backup: Backup, counts: Mapping[str, int]) -> None:
+    wrong = [
+        f"{name} has {counts.get(name, 0)} rows instead of {rows}"
+        for name, rows in backup.tables.items()
+        if name in counts and counts[name] != rows
+    ]
+    if wrong:
+        raise VerifyFailed(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
+
+
+def _compare(
+    server: Server, settings: Settings, database: str, backup: Backup, progress: Progress
+) -> None:
+    """Dump the restored database and compare: what went in comes out."""
+    with tempfile.TemporaryDirectory(prefix="vpdb-verify-") as folder:
+        again = write_dump(
+            lambda: server.connect(database, purpose="verify"),
+            Path(folder) / "again.sql",
+            schema=settings.db_schema,
+            progress=progress,
+        ).backup
+        if again.data_hash == backup.data_hash:
+            return
+        # Written by pg_dump, perhaps: other order, other columns' order, the same rows.
+        difference = compare_backups(backup, again, examples=1, progress=progress)
+        # A column that the backup lacks has its default now, which is no fault of either.
+        if any(table.added or table.removed or table.changed for table in difference.tables):
+            words = "; ".join(line.strip() for line in describe(difference)[:4])
+            raise VerifyFailed(
+                f"failed to verify {backup.path}: restored and dumped again it differs: {words}."
+                " See whether a trigger or a default of postgres/init/ changes rows"
+            )

@@ -1,0 +1,45 @@
+"""Files that a killed server left: the copy of a database whose creation was never finished.
+
+PostgreSQL itself keeps such directories for ever (CREATE DATABASE cleans up after an error, not
+after a crash, and not always after its session was ended), and each is as large as the template.
+"""
+
+from __future__ import annotations
+
+import psycopg2.extensions
+
+from pgseed.server import Server
+from vpdb import docker
+from vpdb.queries import query
+
+Connection = psycopg2.extensions.connection
+
+
+def orphaned_directories(admin: Connection) -> list[int]:
+    """Name the directories under base/ that belong to no database and to none being created.
+
+    The order matters: a creation that ends meanwhile is in pg_database when that is read last.
+    """
+    with admin.cursor() as cursor:
+        cursor.execute(query("database_directories"))
+        directories = {number for (number,) in cursor.fetchall()}
+        cursor.execute(query("databases_being_created"))
+        if cursor.fetchall() != [(0,)]:
+            return []
+        cursor.execute(query("database_numbers"))
+        return sorted(directories - {number for (number,) in cursor.fetchall()})
+
+
+def remove_orphans(server: Server, admin: Connection) -> list[int]:
+    """Remove such directories from the container's data directory; give their numbers."""
+    numbers = orphaned_directories(admin)
+    if numbers:
+        with admin.cursor() as cursor:
+            # Pages of theirs may still wait in memory to be written. With the files gone, no
+            # checkpoint would ever succeed again.
+            cursor.execute("CHECKPOINT")
+            cursor.execute("SHOW data_directory")
+            ((data_directory,),) = cursor.fetchall()
+        paths = [f"{data_directory}/base/{number:d}" for number in numbers]
+        docker.execute(server.container, ["rm", "-rf", "--", *paths])
+    return numbers
