@@ -5,7 +5,8 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from pgseed.databases.lock import Busy, locked
+from pgseed.databases.lock import locked
+from pgseed.databases.work import Busy
 from pgseed.errors import BackupRefused
 from pgseed.live import history
 from pgseed.live.load import prepare_load

@@ -12,9 +12,10 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from pgseed.databases.lock import Busy, locked
+from pgseed.databases.lock import locked
 from pgseed.databases.sessions import begin_alone, ending_sessions
 from pgseed.databases.stamp import read_stamp
+from pgseed.databases.work import Busy
 from pgseed.errors import BackupRefused, SeedError
 from pgseed.live.load import load_content, load_planned
 from pgseed.progress import quiet

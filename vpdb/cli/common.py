@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pgseed.progress import Progress
-    from pgseed.server import Server
+    from vpdb.server.docker_server import DockerServer
 
 PIPE_WIDTH = 200
 """Columns that a table may take when nobody's terminal limits it."""
@@ -53,7 +53,7 @@ def settings_of(stack: str | None) -> Settings:
     return load_settings(find_project_dir(), stack)
 
 
-def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
+def server_of(settings: Settings, *, timeout_s: float = 2.0) -> DockerServer:
     """Find the stack's server on this machine and prove that it is the stack's.
 
     Raises ServerUnreachable, or GuardRefused for a remote engine or a server without the mark.
@@ -63,7 +63,9 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
 
 
 @contextmanager
-def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Callable[[], Server]]:
+def finding_server(
+    settings: Settings, *, timeout_s: float = 2.0
+) -> Iterator[Callable[[], DockerServer]]:
     """Have Docker look for the stack's server while the block does other things.
 
     The given call connects to it. Raises what server_of() raises, at that call.
@@ -80,7 +82,7 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
 
-        def found() -> Server:
+        def found() -> DockerServer:
             from vpdb.server.find import find_server
 
             return find_server(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pgseed.databases.stamp import Database, Stamp
     from pgseed.live.status import Status
     from vpdb.content import Content
+    from vpdb.stack_status import StackStatus
 
 UNREACHABLE = 5
 _LABEL = 10
@@ -53,39 +54,38 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
         raise
     if as_json:
         document = {**_where(settings), "reachable": True, **found.to_dict()}
-        mode = found.bulk_mode
-        document["bulk_mode_since"] = mode.since.isoformat() if mode else None
         print_json({**document, "refused": str(refusal) if refusal else None})
     else:
         for line in describe(settings, found, refusal, time.time()):
             typer.echo(line)
-    if refusal and not found.changes:
+    if refusal and not found.data.changes:
         raise typer.Exit(refusal.exit_code)
-    raise typer.Exit(found.exit_code)
+    raise typer.Exit(found.data.exit_code)
 
 
-def look(settings: Settings) -> tuple[Status, SeedError | None]:
+def look(settings: Settings) -> tuple[StackStatus, SeedError | None]:
     """Read the files while Docker is asked for the server, then compare.
 
     The second value is why the files give nothing to load; None when they do.
     """
     with finding_server(settings, timeout_s=1.0) as found:
-        from pgseed.live.status import read_status
+        from vpdb.stack_status import look_at
 
         content, refusal = _content(settings)
         server = found()
-    return read_status(server, settings, content), refusal
+    return look_at(server, settings, content), refusal
 
 
 def describe(
     settings: Settings,
-    found: Status,
+    looked: StackStatus,
     refusal: SeedError | None,
     now: float,
 ) -> list[str]:
     """Word a status; the first line is the verdict. Colours are the terminal's plain ones."""
     from pgseed import units
 
+    found = looked.data
     place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
     verdict, colour = _verdict(found, refusal)
     lines = [typer.style(hanging(verdict, 0), fg=colour, bold=True)]
@@ -93,8 +93,8 @@ def describe(
     lines.append(_line("holds", _held(found.live, found.exists, now)))
     if refusal:
         lines.append(_line("pulumi up", f"refuses: {refusal}", "red"))
-    elif found.wanted and found.is_stale:
-        wanted = found.wanted
+    elif looked.content and found.is_stale:
+        wanted = looked.content
         lines.append(
             _line(
                 "pulumi up",
@@ -107,7 +107,7 @@ def describe(
             lines.append(_line("", change))
     if found.changes:
         lines.append(_line("changed", found.changes.describe(most=8), "yellow"))
-    if mode := found.bulk_mode:
+    if mode := looked.bulk_mode:
         from vpdb.bulk import overdue
 
         late = overdue(mode, settings, now)

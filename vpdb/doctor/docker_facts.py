@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pgseed.errors import GuardRefused, SeedError
+from pgseed.errors import SeedError
 from vpdb import docker, image
 from vpdb.config import Settings
 from vpdb.doctor.facts import Box, Disk, Engine
+from vpdb.errors import GuardRefused
 
 _CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 # Words by which a line of PostgreSQL's or the image's log names a cause.

@@ -46,7 +46,7 @@ def look_at_content(settings: Settings) -> tuple[Wanted, BackupFile, Content | N
         return Wanted(error=str(error)), backup, None
     wanted = Wanted(
         content=content.content_id,
-        schema=content.schema_id,
+        schema=content.seed.schema_id,
         source=content.label,
         reason=content.reason,
     )

@@ -13,17 +13,18 @@ import psycopg2.extensions
 from psycopg2.extras import RealDictCursor
 
 from pgseed.changes.local_changes import TableLocked
-from pgseed.databases.lock import LOCK_KEY
 from pgseed.databases.retention import find_live, leftovers, undecided
 from pgseed.databases.stamp import Database, list_databases
-from pgseed.errors import GuardRefused, SeedError
-from pgseed.live.replace import changes_of
-from pgseed.live.status import LOCKED_S
-from pgseed.server import MAINTENANCE_DATABASE, Server
+from pgseed.databases.work import LOCK_KEY
+from pgseed.errors import SeedError
+from pgseed.server import MAINTENANCE_DATABASE
 from vpdb import bulk
 from vpdb.config import ENCRYPTED, Settings
 from vpdb.doctor.facts import Idler, Postgres, RowByRow
+from vpdb.errors import GuardRefused
+from vpdb.live import live_database
 from vpdb.queries import query
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.stamp_text import printable
 
@@ -50,7 +51,7 @@ def look_at_postgres(settings: Settings, *, wait_s: float = 2.0) -> Postgres:
     return facts
 
 
-def _about_server(server: Server, settings: Settings) -> tuple[Postgres, list[Database]]:
+def _about_server(server: DockerServer, settings: Settings) -> tuple[Postgres, list[Database]]:
     with (
         server.session(MAINTENANCE_DATABASE, purpose="doctor") as connection,
         connection.cursor(cursor_factory=RealDictCursor) as cursor,
@@ -77,7 +78,7 @@ def _about_server(server: Server, settings: Settings) -> tuple[Postgres, list[Da
 
 
 def _about_live(
-    server: Server,
+    server: DockerServer,
     settings: Settings,
     facts: Postgres,
     databases: list[Database],
@@ -97,7 +98,7 @@ def _about_live(
     changes = ""
     if live and stamp:
         try:
-            found = changes_of(server, databases, live, detail=False, wait_s=LOCKED_S)
+            found = live_database(server, settings).changes(detail=False)
             changes = found.describe(most=3)
         except TableLocked:
             changes = "local changes could not be looked for, a session keeps a table for itself"
@@ -144,7 +145,7 @@ def wanted_version(base_image: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _try_password(server: Server, settings: Settings) -> bool | None:
+def _try_password(server: DockerServer, settings: Settings) -> bool | None:
     """Log in as a developer's program does; None where that says nothing of the password."""
     if settings.password == ENCRYPTED:
         return None
