@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import psycopg2.extensions
@@ -122,7 +122,7 @@ def read_stamp(server: Server, database: str, *, timeout_s: float = 1.0) -> Stam
 
 def now() -> str:
     """Give the time as stamps hold it: UTC, ISO 8601, in seconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def comment_on(database: str, text: str) -> sql.Composed:
