@@ -162,6 +162,12 @@ def prune(server: Server, settings: Settings, progress: Progress = quiet) -> lis
         return names
 
 
+def clean_up_leftovers(server: Server, settings: Settings, progress: Progress = quiet) -> None:
+    """Drop what killed runs left, and nothing else: no template, no kept database, no snapshot."""
+    with locked(server, f"clean up {settings.database}", progress) as admin:
+        clean_up(server, admin, settings, progress)
+
+
 def _named(databases: list[Database], full_name: str, name: str) -> Database:
     for database in databases:
         if database.name == full_name and not database.half_dropped:

@@ -40,7 +40,7 @@ def _set_password(settings: Settings, _facts: Facts) -> str:
 
 def _drop_unfinished(settings: Settings, _facts: Facts) -> str:
     server = find_server(settings.container, settings.stack)
-    history.prune(server, settings)
+    history.clean_up_leftovers(server, settings)
     return "dropped what interrupted loads left"
 
 
