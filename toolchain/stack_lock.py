@@ -63,8 +63,7 @@ def read_holder(text: str) -> Holder | None:
     """Read a lock file; None for one that is not (yet) whole."""
     try:
         document = json.loads(text)
-        # Pulumi writes nanoseconds, which Python 3.10 does not read.
-        moment = datetime.fromisoformat(document["timestamp"][:19] + "+00:00")
+        moment = datetime.fromisoformat(document["timestamp"])
         return Holder(
             pid=int(document["pid"]),
             host=str(document["hostname"]),

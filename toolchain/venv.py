@@ -72,7 +72,7 @@ def _wanted(requirements: Path) -> str:
 
 def _works(python: Path) -> bool:
     """Tell whether an environment is whole: its Python recent enough, its pip loadable."""
-    script = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
+    script = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     return python.exists() and answer([str(python), "-c", script]).returncode == 0
 
 

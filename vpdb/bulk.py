@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,9 @@ def from_note(note: str) -> BulkMode:
         tables = tuple(sorted(document["tables"]))
         release = str(document.get("release") or "")
     except (ValueError, KeyError, TypeError):
-        return BulkMode(datetime.fromtimestamp(0, timezone.utc), ())
+        return BulkMode(datetime.fromtimestamp(0, UTC), ())
     if since.tzinfo is None:
-        since = since.replace(tzinfo=timezone.utc)
+        since = since.replace(tzinfo=UTC)
     return BulkMode(since, tables, release)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from psycopg2 import sql
@@ -109,7 +109,7 @@ def list_databases(connection: Connection, live: str, *, sizes: bool = False) ->
 
 def now() -> str:
     """Give the time as stamps hold it: UTC, ISO 8601, in seconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def comment_on(database: str, text: str) -> sql.Composed:

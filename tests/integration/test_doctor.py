@@ -379,6 +379,17 @@ class TestLeftovers:
         assert "velpdevdb_build_0123456789ab" in doctor(stack)["unfinished loads"]
         assert doctor(stack, "--fix")["unfinished loads"] == "ok: none"
 
+    def test_what_is_kept_stays_even_beyond_the_settings_number(self, stack: Stack) -> None:
+        stack.psql("UPDATE vpv4.products SET product_name = 'mine'")
+        assert stack.vpdb("reset", "--yes").returncode == 0
+        databases = "SELECT datname FROM pg_database ORDER BY 1"
+        before = stack.psql(databases, database="postgres")
+        assert "velpdevdb_kept_" in before
+        stack.psql("CREATE DATABASE velpdevdb_build_0123456789ab", database="postgres")
+        stack.configure(keptDatabases=0, templates=0)
+        assert "fixed: dropped what" in doctor(stack, "--fix").text
+        assert stack.psql(databases, database="postgres") == before
+
     def test_a_killed_dumps_file_is_found_and_removed(self, stack: Stack) -> None:
         shutil.copy2(stack.folder / SEED, stack.folder / "backups" / BACKUP.name)
         child = subprocess.Popen(["sleep", "100"])

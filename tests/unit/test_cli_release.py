@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -152,7 +152,7 @@ class TestCommit:
 class TestBulkModeNote:
     def test_since_when_and_which_tables(self) -> None:
         mode = bulk.from_note('{"since": "2026-11-22T10:00:00Z", "tables": {"v.b": {}, "v.a": {}}}')
-        assert mode.since == datetime(2026, 11, 22, 10, tzinfo=timezone.utc)
+        assert mode.since == datetime(2026, 11, 22, 10, tzinfo=UTC)
         assert mode.tables == ("v.a", "v.b")
         assert mode.describe(mode.since.timestamp() + 7200) == (
             "on for 2 h, 2 tables without autovacuum"
@@ -171,7 +171,7 @@ class TestBulkModeNote:
         assert bulk.overdue(bulk.from_note(note), settings)
 
     def test_overdue_after_the_hours_of_the_settings(self, settings: Settings) -> None:
-        mode = bulk.BulkMode(datetime.now(timezone.utc), ())
+        mode = bulk.BulkMode(datetime.now(UTC), ())
         start = mode.since.timestamp()
         assert bulk.overdue(None, settings) == ""
         assert bulk.overdue(mode, settings, start + 8 * 3600) == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +223,7 @@ def test_what_only_lives_on_the_volume_is_named() -> None:
 
 
 def bulk_mode(**changes: Any) -> bulk.BulkMode:
-    long_ago = datetime.fromtimestamp(0, timezone.utc)
+    long_ago = datetime.fromtimestamp(0, UTC)
     return bulk.BulkMode(**{"since": long_ago, "tables": ("vpv4.products",), **changes})
 
 
@@ -233,7 +233,7 @@ def bulk_mode(**changes: Any) -> bulk.BulkMode:
         (None, "false", ""),
         # Switched on by hand or by the setting: nobody ends it but its owner.
         (bulk_mode(), "false", "python -m vpdb bulk off"),
-        (bulk_mode(since=datetime.now(timezone.utc)), "false", ""),
+        (bulk_mode(since=datetime.now(UTC)), "false", ""),
         (bulk_mode(release="2026-11"), "false", "`pulumi up` switches it off"),
         (bulk_mode(release="2026-11", release_runs=True), "false", "longer than"),
         (bulk_mode(release="2026-11"), "true", "longer than"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,7 +12,7 @@ from vpdb.cli.common import Stack, settings_of
 from vpdb.config import ENCRYPTED
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """The forms of `connection`; the names are those of vpdb.connection.FORMATS."""
 
     psql = "psql"

@@ -7,7 +7,7 @@ way, neither of a reload's swap nor of a snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -15,6 +15,8 @@ import psycopg2.errors
 import psycopg2.extensions
 from psycopg2.extras import RealDictCursor
 
+from pgseed.databases.names import source_of_spare
+from pgseed.databases.stamp import Database as Stored
 from pgseed.databases.stamp import list_databases
 from pgseed.server import Server
 from pgseed.units import duration
@@ -36,9 +38,6 @@ _ON_WHAT = re.compile(
 )
 # A look that takes longer is given up: the server is in trouble, and the next look may do better.
 _LOOK_MS, _LOCK_MS = 4000, 200
-
-# A spare has no stamp of its own.
-_SPARE_HOLDS = "a copy of the template, for the next reset"
 
 
 def collect(server: Server, database: str) -> Sample:
@@ -84,7 +83,7 @@ def collect(server: Server, database: str) -> Sample:
                 d.name,
                 d.kind,
                 d.size_bytes,
-                _SPARE_HOLDS if d.kind == "spare" else stamp_note(d.stamp, taken_at),
+                _holds(d, databases, taken_at),
             )
             for d in databases
         ),
@@ -138,6 +137,16 @@ def _named_in(statement: str) -> str:
     """Give what a statement works on, for people: without its first words and what follows."""
     found = _ON_WHAT.fullmatch(statement)
     return found[1].replace('"', "") if found else statement
+
+
+def _holds(database: Stored, databases: Sequence[Stored], now: float) -> str:
+    """Say what a database holds; a spare has no stamp of its own."""
+    if database.kind != "spare":
+        return stamp_note(database.stamp, now)
+    source = source_of_spare(database.name)
+    if any(d.oid == source and d.kind == "schema" for d in databases):
+        return "a copy of the empty schema, for the next load"
+    return "a copy of the template, for the next reset"
 
 
 def _sizes(cursor: RealDictCursor) -> dict[int, int]:
