@@ -22,10 +22,10 @@ from pgseed.dumping.canonical import Dump, write_dump
 from pgseed.dumping.layout import DumpRefused
 from pgseed.dumping.schema_part import container_schema
 from pgseed.errors import SeedError
-from pgseed.server import Server
 from tests.support.contents import ask, rows_of
 from tests.support.schemas import ROWS, SCHEMA
 from vpdb import docker
+from vpdb.server.docker_server import DockerServer
 
 # Enabled for replicas too, this trigger would also stop pg_dump's own restore.
 _QUIET = "ALTER TABLE vpv4.person DISABLE TRIGGER always;"
@@ -35,7 +35,7 @@ _LOUD = "ALTER TABLE vpv4.person ENABLE ALWAYS TRIGGER always;"
 class Databases:
     """Databases of one test on the common server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: DockerServer) -> None:
         self.server = server
         self.names: list[str] = []
 
@@ -48,9 +48,9 @@ class Databases:
             self.psql(name, script)
         return name
 
-    def psql(self, name: str, script: str | bytes) -> str:
+    def psql(self, name: str, script: str | bytes) -> None:
         text = script.encode() if isinstance(script, str) else script
-        return self.server.psql(name, text, {"schema": "vpv4", "app_user": "velpharma"})
+        self.server.psql(name, text, {"schema": "vpv4", "app_user": "velpharma"})
 
     def dump(self, name: str, target: Path, **options: object) -> Backup:
         return self.write(name, target, **options).backup
@@ -69,7 +69,7 @@ class Databases:
 
 
 @pytest.fixture
-def databases(server: Server) -> Iterator[Databases]:
+def databases(server: DockerServer) -> Iterator[Databases]:
     made = Databases(server)
     yield made
     with server.session("postgres") as connection, connection.cursor() as cursor:
@@ -327,7 +327,7 @@ def test_a_file_that_holds_the_same_is_left_alone(
     assert databases.write(name, target).changed
 
 
-def _columns(server: Server, name: str) -> dict[str, set[str]]:
+def _columns(server: DockerServer, name: str) -> dict[str, set[str]]:
     rows = ask(
         server, name,
         "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name), column_name"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pgseed.databases.sessions import Session, sessions_in
+from pgseed.databases.sessions import Client, sessions_in
 from pgseed.dumping.canonical import Dump, write_dump
 from pgseed.errors import SeedError
-from pgseed.live.history import NothingThere
+from pgseed.live.database import NothingThere
 from pgseed.live.status import IN_STEP, LOCALLY_CHANGED, STALE
 from pgseed.server import MAINTENANCE_DATABASE
 from tests.integration.conftest import Stack
@@ -20,7 +20,7 @@ CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
 
 
-def sessions_of(stack: Stack) -> list[Session]:
+def sessions_of(stack: Stack) -> list[Client]:
     with stack.server.session(MAINTENANCE_DATABASE) as connection:
         return sessions_in(connection, stack.live)
 

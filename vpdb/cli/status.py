@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pgseed.errors import BackupRefused, SeedError
+from pgseed.errors import BackupRefused, FileMissing, SeedError
 from vpdb.cli.common import Json, Stack, finding_server, hanging, print_json, settings_of
 from vpdb.config import Settings
 from vpdb.errors import SettingRefused
@@ -183,7 +183,7 @@ def _content(settings: Settings) -> tuple[Content | None, SeedError | None]:
 
     try:
         return choose_content(settings.project_dir, settings), None
-    except (BackupRefused, SettingRefused) as error:
+    except (BackupRefused, FileMissing, SettingRefused) as error:
         return None, error
 
 
