@@ -21,15 +21,9 @@ WORD = "azure"
 DIFFERENT = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command(name="azure-backup", rich_help_panel="Emergency")(azure_backup)
-
-
 def azure_backup(
     compare_schema: Annotated[
-        bool,
-        typer.Option("--compare-schema", help="Only say how the local schema differs."),
+        bool, typer.Option("--compare-schema", help="Only say how the local schema differs.")
     ] = False,
     root_cert: Annotated[
         Path | None,

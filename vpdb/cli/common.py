@@ -5,9 +5,7 @@ Nothing heavy is imported at the top of any module here: `--help` and `status` a
 
 from __future__ import annotations
 
-import inspect
 import json
-import os
 import shutil
 import sys
 import textwrap
@@ -22,13 +20,8 @@ from pgseed.errors import SeedError
 from vpdb.config import Settings, find_project_dir, load_settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pgseed.progress import Progress
     from pgseed.server import Server
-
-PIPE_WIDTH = 200
-"""Columns that a table may take when nobody's terminal limits it."""
 
 Stack = Annotated[
     str | None,
@@ -90,15 +83,6 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
         yield found
 
 
-def unwrapped(docstring: str | None) -> str:
-    """Join the lines of each paragraph, but for those that are marked to stay as they are."""
-    paragraphs = inspect.cleandoc(docstring or "").split("\n\n")
-    return "\n\n".join(
-        text if text.startswith(("\b", "\\b")) else " ".join(text.split("\n"))
-        for text in paragraphs
-    )
-
-
 def found_path(settings: Settings, path: Path) -> Path:
     """A path as given, else as seen from the project's folder."""
     inside = settings.project_dir / path
@@ -157,15 +141,6 @@ def working() -> Iterator[Progress]:
             sys.stderr.flush()
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console for tables: the terminal's width, or enough for everything when piped."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
-
-
 def hanging(text: str, indent: int) -> str:
     """Break a text at words for the terminal, later lines `indent` columns in; as it is if piped.
 
@@ -181,14 +156,3 @@ def hanging(text: str, indent: int) -> str:
 def print_json(document: Any) -> None:
     """Write one JSON document, its keys in the order given."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
-
-
-def write_lines(text: str) -> None:
-    """Write text that a pipe may cut short."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def silence_stdout() -> None:
-    """Point stdout nowhere after a broken pipe: Python's exit would complain once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from vpdb.backups.team_dump import Dumped
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (dump, verify):
-        app.command(rich_help_panel="Backups")(command)
-
-
 def dump(
     full: Annotated[
         bool, typer.Option("--full", help="Schema and rows, into a dated file of its own.")
@@ -61,8 +55,7 @@ def dump(
 
 def verify(
     file: Annotated[
-        Path | None,
-        typer.Argument(metavar="FILE", help="The backup; without one, the settings'."),
+        Path | None, typer.Argument(metavar="FILE", help="The backup; without one, the settings'.")
     ] = None,
     as_json: Json = False,
     stack: Stack = None,

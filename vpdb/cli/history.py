@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 SnapshotName = Annotated[
     str, typer.Argument(metavar="NAME", help="Small letters, digits and underscores.")
 ]
-_PANEL = "Back to what was"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (reset, undo, snapshot, restore, snapshots, prune):
-        app.command(rich_help_panel=_PANEL)(command)
 
 
 def reset(yes: Yes = False, stack: Stack = None) -> None:
