@@ -57,6 +57,13 @@ def locked(
         connection.close()
 
 
+def lock_holder(connection: psycopg2.extensions.connection) -> tuple[str, float] | None:
+    """Name the command that holds the lock and since how many seconds; None when nobody does."""
+    with connection.cursor() as cursor:
+        cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
+        return next(iter(cursor.fetchall()), None)
+
+
 def _take(connection: psycopg2.extensions.connection, progress: Progress, wait_s: float) -> None:
     # Asked again and again: a session that waits in pg_advisory_lock() does not see that the DROP
     # DATABASE of the one with the lock waits for it (WaitForProcSignalBarrier), so both would wait.
@@ -67,8 +74,7 @@ def _take(connection: psycopg2.extensions.connection, progress: Progress, wait_s
             ((taken,),) = cursor.fetchall()
             if taken:
                 return
-            cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
-            holder = next((name for name, _ in cursor.fetchall()), "a command that is just ending")
+            holder, _ = lock_holder(connection) or ("a command that is just ending", 0.0)
             waited = time.monotonic() - start
             if waited > wait_s:
                 raise Busy(

@@ -68,14 +68,13 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class ContainerState:
     """The stack's container."""
 
     exists: bool
     status: str = ""
     exit_code: int = 0
     out_of_memory: bool = False
-    restarts: int = 0
     health: str = ""
     image_current: bool | None = None
     published_port: int = 0
@@ -174,7 +173,6 @@ class Wanted:
     content: str = ""
     schema: str = ""
     source: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +195,15 @@ class Facts:
     tools: Tools = field(default_factory=lambda: Tools("", {}, {}, {}, {}))
     state: State = field(default_factory=State)
     port: Port | None = None
-    box: Box | None = None
+    container: ContainerState | None = None
     volume_exists: bool | None = None
     disk: Disk = field(default_factory=Disk)
     postgres: Postgres | None = None
     backup: BackupFile | None = None
     wanted: Wanted | None = None
     team: Team = field(default_factory=Team)
+
+    @property
+    def never_up(self) -> bool:
+        """Whether Pulumi's state says that this stack was never brought up."""
+        return not self.state.exists and not self.state.error

@@ -25,7 +25,7 @@ def repair(facts: Facts, findings: Mapping[str, Finding]) -> list[str]:
 
 def _start_container(settings: Settings, facts: Facts) -> str:
     name = settings.container
-    paused = facts.box is not None and facts.box.status == "paused"
+    paused = facts.container is not None and facts.container.status == "paused"
     docker.run("unpause" if paused else "start", name)
     find_server(name, settings.stack, timeout_s=_START_S)
     return f"started {name}"
