@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
-from types import TracebackType
+import time
 from typing import Any
 
 from vpdb.monitor.frame import SESSION_ORDERS, TABLE_ORDERS
@@ -34,12 +34,7 @@ class Keyboard:
             tty.setcbreak(self._fd)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._fd >= 0:
             import termios
 
@@ -48,8 +43,6 @@ class Keyboard:
     def read(self, timeout_s: float) -> str:
         """Wait for keys at most so long; give those pressed by then, "" when none came."""
         if self._fd < 0:
-            import time
-
             time.sleep(timeout_s)
             return ""
         try:
