@@ -79,10 +79,7 @@ class Container:
 
 
 def run(
-    *arguments: str,
-    stdin: bytes = b"",
-    timeout_s: float = 60,
-    env: Mapping[str, str] | None = None,
+    *arguments: str, stdin: bytes = b"", timeout_s: float = 60, env: Mapping[str, str] | None = None
 ) -> bytes:
     """Run `docker …` and give its standard output.
 
