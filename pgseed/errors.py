@@ -34,5 +34,9 @@ class ServerUnreachable(SeedError):
     exit_code = 5
 
 
-class GuardRefused(SeedError):
-    """The server is not one that this stack created, so nothing on it is touched."""
+class ScriptFailed(SeedError):
+    """psql stopped at an error; `stderr` is what it said."""
+
+    def __init__(self, stderr: str) -> None:
+        self.stderr = stderr
+        super().__init__(f"failed to run a script: {stderr.strip().splitlines()[-1:]}")

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
+from pgseed.errors import SeedError, ServerUnreachable
 from vpdb import docker_socket
+from vpdb.errors import GuardRefused
 
 # What an engine's address begins with when the engine runs on this machine.
 _LOCAL_SCHEMES = ("unix://", "npipe://", "fd://")

@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from pgseed.live.load import load_content
+from pgseed.changes.local_changes import Changes
+from pgseed.databases.stamp import Database, Stamp, read_stamp
+from pgseed.live import adopt, history
+from pgseed.live.load import load_content, load_planned, prepare_load
 from pgseed.live.replace import LoadResult
+from pgseed.live.status import Status, local_changes, read_status
+from pgseed.progress import Progress, quiet
 from pgseed.server import Server
 from tests.integration import cli_stack
 from tests.support.contents import ask, databases_of, spares_of
@@ -31,9 +36,16 @@ def server() -> Iterator[Server]:
         yield found
 
 
+def no_content() -> Content:
+    raise AssertionError("the files were read though the template is there")
+
+
 @dataclass
 class Stack:
-    """A project folder and the live database that it is about."""
+    """A project folder and the live database that it is about.
+
+    What tests have the engine do goes through these methods; their keywords are settings.
+    """
 
     server: Server
     folder: Path
@@ -53,8 +65,70 @@ class Stack:
     def content(self, **changes: object) -> Content:
         return choose_content(self.folder, self.settings(**changes))
 
-    def load(self, **changes: object) -> LoadResult:
-        return load_content(self.server, self.settings(**changes), self.content(**changes))
+    def load(self, *, progress: Progress = quiet, **changes: object) -> LoadResult:
+        """Load what the files give."""
+        return self.load_this(self.content(**changes), progress=progress, **changes)
+
+    def load_this(
+        self, content: Content, *, progress: Progress = quiet, **changes: object
+    ) -> LoadResult:
+        return load_content(self.server, self.settings(**changes), content, progress)
+
+    def load_planned(self, content_id: str, read: Callable[[], Content]) -> LoadResult:
+        """Load a content that is read only where no template of it is there."""
+        return load_planned(self.server, self.settings(), content_id, read)
+
+    def prepare(self, **changes: object) -> None:
+        """Have all of a load ready but the swap."""
+        prepare_load(self.server, self.settings(**changes), self.content(**changes))
+
+    def reset(self, choose: Callable[[], Content] = no_content, **changes: object) -> LoadResult:
+        """Load the loaded content anew; the files must not be needed unless `choose` is given."""
+        return history.reset(self.server, self.settings(**changes), choose)
+
+    def undo(self) -> LoadResult:
+        return history.undo(self.server, self.settings())
+
+    def snapshot(self, name: str) -> Database:
+        return history.snapshot(self.server, self.settings(), name)
+
+    def restore(self, name: str) -> LoadResult:
+        return history.restore(self.server, self.settings(), name)
+
+    def snapshots(self) -> list[str]:
+        return [found.name for found in history.snapshots(self.server, self.settings())]
+
+    def drop_snapshot(self, name: str) -> None:
+        history.drop_snapshot(self.server, self.settings(), name)
+
+    def prune(self, **changes: object) -> list[str]:
+        return history.prune(self.server, self.settings(**changes))
+
+    def status(self, **changes: object) -> Status:
+        settings = self.settings(**changes)
+        return read_status(self.server, settings, choose_content(self.folder, settings))
+
+    def changes(self, against: Content | None = None, *, detail: bool = True) -> Changes:
+        """Tell what was changed locally; without a template against the file of a content."""
+        return local_changes(self.server, self.settings(), detail=detail, content=against)
+
+    def stamp(self) -> Stamp:
+        stamp = read_stamp(self.server, self.live)
+        assert stamp is not None
+        return stamp
+
+    def dump_horizon(self) -> int:
+        return adopt.dump_horizon(self.server)
+
+    def adopt_dump(self, horizon: int) -> str:
+        """Take the live database for what was dumped from it; "" or why it was not done."""
+        oid = self.oid()
+        return adopt.adopt_dump(self.server, self.settings(), self.content(), oid, horizon)
+
+    def oid(self) -> int:
+        ((oid,),) = self.ask("SELECT oid FROM pg_database WHERE datname = current_database()")
+        assert isinstance(oid, int)
+        return oid
 
     def ask(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         return ask(self.server, self.live, statement, *values)

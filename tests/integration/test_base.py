@@ -10,9 +10,7 @@ import pytest
 
 from pgseed.changes.local_changes import changes_in
 from pgseed.databases.catalog import catalog_differences, read_catalog
-from pgseed.databases.stamp import Stamp, read_stamp
 from pgseed.errors import BackupRefused
-from pgseed.live.load import load_content
 from tests.integration.conftest import Stack
 from tests.support.backups import change_row, without_last_row
 from tests.support.contents import ask, databases_of, rows_of
@@ -34,12 +32,6 @@ ODD_CHANGES = {
 }
 
 
-def stamp_of(stack: Stack) -> Stamp:
-    stamp = read_stamp(stack.server, stack.live)
-    assert stamp is not None
-    return stamp
-
-
 def file_of(stack: Stack, table: str) -> object:
     """Give the number of the file a table's rows are in; filling a table gives it another one."""
     ((number,),) = stack.ask("SELECT pg_relation_filenode(%s)::int8", table)
@@ -54,12 +46,10 @@ def small_change(text: bytes) -> bytes:
 def load_and_listen(stack: Stack, backup: Path) -> list[str]:
     """Load a backup; give what was said meanwhile."""
     said: list[str] = []
-    settings = {"source": "backup", "backup": str(backup)}
-    load_content(
-        stack.server,
-        stack.settings(**settings),
-        stack.content(**settings),
-        lambda phase, done, total: said.append(phase),
+    stack.load(
+        progress=lambda phase, done, total: said.append(phase),
+        source="backup",
+        backup=str(backup),
     )
     return said
 
@@ -81,7 +71,7 @@ def is_as_a_full_load_makes_it(stack: Stack, plain: Stack, backup: Path) -> None
     statistics = "SELECT tablename, attname FROM pg_stats WHERE schemaname = 'vpv4' ORDER BY 1, 2"
     assert stack.ask(statistics) == plain.ask(statistics)
     own = {"label": "", "horizon": 0, "loaded_at": "", "catalog_rows": 0}
-    found, expected = stamp_of(stack), stamp_of(plain)
+    found, expected = stack.stamp(), plain.stamp()
     assert found.with_state(**own) == expected.with_state(**own)
     assert not changes_in(stack.server, stack.live, found)
 

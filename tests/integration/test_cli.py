@@ -369,7 +369,7 @@ class TestSecrets:
 
 def test_ctrl_c_while_waiting_for_the_lock_is_clean(stack: Stack) -> None:
     with stack.server.session("postgres") as session, session.cursor() as cursor:
-        from pgseed.databases.lock import LOCK_KEY
+        from pgseed.databases.work import LOCK_KEY
 
         cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
         process = subprocess.Popen(

@@ -11,11 +11,12 @@ import time
 import psycopg2
 import pytest
 
-from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
+from pgseed.errors import SeedError, ServerUnreachable
 from pgseed.server import Server
 from tests.support.contents import ask
 from tests.support.server import PASSWORD, image_tag, running_server
 from vpdb import docker
+from vpdb.errors import GuardRefused
 from vpdb.server.find import find_server
 from vpdb.server.password import ensure_password, set_password
 

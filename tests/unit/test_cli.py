@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 import typer
 
-from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
+from pgseed.errors import SeedError, ServerUnreachable
 from tests.support.imports import heavy
 from vpdb import connection
 from vpdb.cli import app as cli
@@ -22,6 +22,7 @@ from vpdb.cli import common
 from vpdb.cli.access import load_lines
 from vpdb.cli.status import row_changes
 from vpdb.config import Settings, load_settings
+from vpdb.errors import GuardRefused
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS = load_settings(CHECKOUT, "dev")

@@ -15,11 +15,12 @@ from pgseed.databases.catalog import (
     fingerprint,
     without_bulk_mode,
 )
-from pgseed.errors import BackupRefused, GuardRefused
+from pgseed.errors import BackupRefused
 from pgseed.server import Server, application_name
 from pgseed.template.partition_groups import group_blocks
 from pgseed.template.schema_check import check_fit
 from pgseed.template.schema_files import describe_failure
+from vpdb.errors import GuardRefused
 from vpdb.server.find import read_mark
 from vpdb.server.password import scram_verifier
 

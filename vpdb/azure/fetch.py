@@ -15,12 +15,12 @@ from pgseed.diff.backups import BackupDiff, compare_backups
 from pgseed.dumping.canonical import write_dump
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server
 from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
 from vpdb.backups.dated_copies import dated_name, plan_retention
 from vpdb.backups.team_dump import schema_columns
 from vpdb.backups.verify import restored
 from vpdb.config import Settings
+from vpdb.server.docker_server import DockerServer
 
 Agree = Callable[["Fetched"], None]
 
@@ -44,7 +44,7 @@ def check(production: Production) -> None:
 
 
 def fetch(
-    server: Server,
+    server: DockerServer,
     settings: Settings,
     production: Production,
     target: Path,

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pgseed.backup.compress import compress
 from pgseed.backup.model import Backup
 from pgseed.backup.work_folder import work_folder
-from pgseed.databases.catalog import read_tables
-from pgseed.databases.drop import drop
-from pgseed.databases.lock import locked
 from pgseed.dumping.canonical import write_dump
 from pgseed.dumping.schema_part import container_schema
 from pgseed.errors import SeedError
-from pgseed.live.adopt import adopt_dump, dump_horizon
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server, told_as
-from pgseed.template.build import schema_database
 from vpdb.backups.dated_copies import date_of, dated_name, keep_dated_copy, plan_retention
 from vpdb.backups.git_size import size_advice
 from vpdb.backups.release_records import read_notes
 from vpdb.config import Settings, project_defaults
-from vpdb.content import choose_content
+from vpdb.content import choose_content, empty_seed
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 
 FULL_NAME = "production_backup.sql"
 """What a full dump's dated name is made from."""
@@ -44,7 +40,7 @@ class Dumped:
 
 
 def dump_live(
-    server: Server,
+    server: DockerServer,
     settings: Settings,
     *,
     out: Path | None = None,
@@ -65,7 +61,8 @@ def dump_live(
     live = settings.database
     schema = settings.db_schema
     kept_notes = read_notes(target_of_team(settings)) if notes is None else notes
-    horizon = dump_horizon(server)
+    database_of_stack = live_database(server, settings, progress)
+    horizon = database_of_stack.dump_horizon()
     dump = write_dump(
         lambda: server.connect(live, purpose="dump"),
         target,
@@ -79,7 +76,7 @@ def dump_live(
     why_not = _why_not_adopted(settings, target, full=full)
     if not why_not:
         content = choose_content(settings.project_dir, settings)
-        why_not = adopt_dump(server, settings, content, dump.database, horizon, progress)
+        why_not = database_of_stack.adopt_dump(content.seed, dump.database, horizon)
     copy, removed = None, tuple[str, ...]()
     if not out:
         copy, removed = _keep(target, settings, dump.changed, full=full, moment=moment)
@@ -88,26 +85,11 @@ def dump_live(
 
 
 def schema_columns(
-    server: Server, settings: Settings, progress: Progress = quiet
+    server: DockerServer, settings: Settings, progress: Progress = quiet
 ) -> dict[str, tuple[str, ...]]:
-    """Tell what the schema files give: the columns of each table.
-
-    The database that loads begin with is looked at; one made for this is dropped again.
-    """
-    live = settings.database
-    empty = choose_content(settings.project_dir, replace(settings, source="empty"))
-    with (
-        locked(server, f"look at the schema for {live}", progress) as admin,
-        told_as("try out the schema files"),
-    ):
-        schema = schema_database(server, admin, live, empty, progress)
-        try:
-            with server.session(schema.name, purpose="look at the schema") as connection:
-                tables = read_tables(connection)
-        finally:
-            if schema.is_new:
-                drop(admin, schema.name, quietly=True)
-    return {name: tuple(c.name for c in table.columns) for name, table in tables.items()}
+    """Return what the schema files give: the columns of each table."""
+    empty = empty_seed(settings.project_dir, settings)
+    return live_database(server, settings, progress).columns(empty)
 
 
 def target_of_team(settings: Settings) -> Path:

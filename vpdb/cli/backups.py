@@ -170,12 +170,12 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
 
 def _loaded_content(settings: Settings) -> str:
-    from pgseed.databases.stamp import read_stamp
+    from vpdb.live import live_database
     from vpdb.server.find import find_server
 
     try:
         server = find_server(settings.container, settings.stack, timeout_s=1.0)
-        stamp = read_stamp(server, settings.database)
+        stamp = live_database(server, settings).stamp()
     except SeedError:
         return ""
     return stamp.content_id if stamp else ""
@@ -183,13 +183,11 @@ def _loaded_content(settings: Settings) -> str:
 
 def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, object]:
     """Describe a backup; its content id is the one that loading it would give."""
-    from vpdb.content import INIT_DIR, SCHEMA_SQL, content_id, read_sql
+    from vpdb.content import empty_seed
 
     content = ""
     if not one.problem:
-        files = [read_sql(settings.project_dir / INIT_DIR / name) for name in SCHEMA_SQL]
-        names = {"db_schema": settings.db_schema, "user": settings.user}
-        content = content_id(one.data_hash, files, **names)
+        content = empty_seed(settings.project_dir, settings).id_with(one.data_hash)
     return {
         "file": str(one.path),
         "date": one.date.isoformat(),

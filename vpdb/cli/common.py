@@ -21,7 +21,7 @@ from vpdb.config import Settings, find_project_dir, load_settings
 
 if TYPE_CHECKING:
     from pgseed.progress import Progress
-    from pgseed.server import Server
+    from vpdb.server.docker_server import DockerServer
 
 Stack = Annotated[
     str | None,
@@ -46,7 +46,7 @@ def settings_of(stack: str | None) -> Settings:
     return load_settings(find_project_dir(), stack)
 
 
-def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
+def server_of(settings: Settings, *, timeout_s: float = 2.0) -> DockerServer:
     """Find the stack's server on this machine and prove that it is the stack's.
 
     Raises ServerUnreachable, or GuardRefused for a remote engine or a server without the mark.
@@ -56,7 +56,9 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
 
 
 @contextmanager
-def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Callable[[], Server]]:
+def finding_server(
+    settings: Settings, *, timeout_s: float = 2.0
+) -> Iterator[Callable[[], DockerServer]]:
     """Have Docker look for the stack's server while the block does other things.
 
     The given call connects to it. Raises what server_of() raises, at that call.
@@ -73,7 +75,7 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
 
-        def found() -> Server:
+        def found() -> DockerServer:
             from vpdb.server.find import find_server
 
             return find_server(

@@ -23,6 +23,7 @@ from vpdb.config import Settings
 
 if TYPE_CHECKING:
     from pgseed.live.replace import LoadResult
+    from pgseed.seed import Seed
     from pgseed.server import Server
 
 SnapshotName = Annotated[
@@ -43,15 +44,18 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
     """
     settings = settings_of(stack)
     with finding_server(settings) as found:
-        from pgseed.live import history
-        from vpdb.content import choose_content
+        from vpdb.content import choose_content, seed_with_commit
+        from vpdb.live import live_database
 
         server = found()
+
+    def read() -> Seed:
+        content = choose_content(settings.project_dir, settings)
+        return seed_with_commit(settings.project_dir, content.seed)
+
     _agree("reset", server, settings, yes=yes, keeps_changes=True)
     with working() as progress:
-        result = history.reset(
-            server, settings, lambda: choose_content(settings.project_dir, settings), progress
-        )
+        result = live_database(server, settings, progress).reset(read)
     _tell(f"reset {settings.database}", result, settings)
 
 
@@ -62,13 +66,13 @@ def undo(yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb undo
     """
-    from pgseed.live import history
+    from vpdb.live import live_database
 
     settings = settings_of(stack)
     server = server_of(settings)
     _agree("undo", server, settings, yes=yes)
     with working() as progress:
-        result = history.undo(server, settings, progress)
+        result = live_database(server, settings, progress).undo()
     _tell(f"brought {settings.database} back", result, settings)
 
 
@@ -81,14 +85,14 @@ def snapshot(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb snapshot before_import
     """
-    from pgseed.live import history
     from pgseed.units import size
+    from vpdb.live import live_database
 
     settings = settings_of(stack)
     server = server_of(settings)
     _agree("snapshot", server, settings, yes=yes)
     with working() as progress:
-        made = history.snapshot(server, settings, name, progress)
+        made = live_database(server, settings, progress).snapshot(name)
     typer.echo(f"kept {settings.database} as snapshot {name} ({size(made.size_bytes)})")
 
 
@@ -99,13 +103,13 @@ def restore(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb restore before_import
     """
-    from pgseed.live import history
+    from vpdb.live import live_database
 
     settings = settings_of(stack)
     server = server_of(settings)
     _agree("restore", server, settings, yes=yes, keeps_changes=True)
     with working() as progress:
-        result = history.restore(server, settings, name, progress)
+        result = live_database(server, settings, progress).restore(name)
     _tell(f"restored snapshot {name} into {settings.database}", result, settings)
 
 
@@ -124,8 +128,8 @@ def snapshots(
     python -m vpdb snapshots
     python -m vpdb snapshots --drop before_import
     """
-    from pgseed.live import history
     from pgseed.units import ago, size
+    from vpdb.live import live_database
     from vpdb.stamp_text import moment, stamp_note
 
     settings = settings_of(stack)
@@ -133,10 +137,10 @@ def snapshots(
     if drop is not None:
         confirm(f"drop snapshot {drop}", [f"Snapshot {drop} will be gone for good."], yes=yes)
         with working() as progress:
-            history.drop_snapshot(server, settings, drop, progress)
+            live_database(server, settings, progress).drop_snapshot(drop)
         typer.echo(f"dropped snapshot {drop}")
         return
-    found = history.snapshots(server, settings)
+    found = live_database(server, settings).snapshots()
     now = time.time()
     rows = [
         {
@@ -168,44 +172,34 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
     python -m vpdb prune
     pulumi config set keptDatabases 1 && python -m vpdb prune
     """
-    from pgseed.databases.retention import leftovers
-    from pgseed.databases.stamp import list_databases
-    from pgseed.live import history
-    from pgseed.live.replace import superfluous
-    from pgseed.server import MAINTENANCE_DATABASE
+    from vpdb.live import live_database
 
     settings = settings_of(stack)
     server = server_of(settings)
-    with server.session(MAINTENANCE_DATABASE, purpose="prune") as admin:
-        databases = list_databases(admin, settings.database, sizes=True)
-    surplus = superfluous(databases, settings)
-    going = [*leftovers(databases), *surplus]
+    going = live_database(server, settings).prunable()
     if not going:
         typer.echo("nothing to drop")
         return
     # Templates can be built again; a kept database holds somebody's work.
-    kept = [d.name for d in databases if d.kind == "kept" and d.name in surplus]
+    kept = [d.name for d in going if d.kind == "kept" and d.is_settled]
     if kept:
         losses = [f"{name} and the changes in it will be gone for good." for name in kept]
         confirm("prune", losses, yes=yes)
     with working() as progress:
-        history.prune(server, settings, progress)
-    for name in going:
-        typer.echo(f"dropped {name}")
+        live_database(server, settings, progress).prune()
+    for database in going:
+        typer.echo(f"dropped {database.name}")
 
 
 def _agree(
     doing: str, server: Server, settings: Settings, *, yes: bool, keeps_changes: bool = False
 ) -> None:
     """Say whose sessions end and what is lost for good, and ask when there is any of it."""
-    from pgseed.databases.sessions import sessions_in
-    from pgseed.databases.stamp import list_databases
-    from pgseed.server import MAINTENANCE_DATABASE
+    from vpdb.live import live_database
     from vpdb.stamp_text import printable
 
-    with server.session(MAINTENANCE_DATABASE, purpose="sessions") as connection:
-        sessions = sessions_in(connection, settings.database)
-        databases = list_databases(connection, settings.database)
+    live = live_database(server, settings)
+    sessions, databases = live.sessions(), live.databases()
     losses = [
         f"This ends a session in {settings.database}: {printable(session.describe())}."
         for session in sessions
@@ -224,10 +218,10 @@ def _agree(
 def _lost_for_good(server: Server, settings: Settings) -> list[str]:
     """What no longer fits among the kept databases once the live one's changes join them."""
     from pgseed.changes.local_changes import TableLocked
-    from pgseed.live.status import read_status
+    from vpdb.live import live_database
 
     try:
-        found = read_status(server, settings, None, detail=False)
+        found = live_database(server, settings).status(detail=False)
     except TableLocked as locked:
         # Nobody can tell what is in it, so the worst is said.
         fate = "are lost" if settings.kept_databases == 0 else "may push out the oldest kept one"

@@ -15,6 +15,7 @@ from vpdb.errors import SettingRefused
 if TYPE_CHECKING:
     from pgseed.databases.stamp import Database
     from pgseed.live.status import Status
+    from vpdb.stack_status import StackStatus
 
 UNREACHABLE = 5
 _LABEL = 10
@@ -49,25 +50,23 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
         raise
     if as_json:
         document = {**where, "reachable": True, **found.to_dict()}
-        mode = found.bulk_mode
-        document["bulk_mode_since"] = mode.since.isoformat() if mode else None
         print_json({**document, "refused": str(refusal) if refusal else None})
     else:
         for line in describe(settings, found, refusal, time.time()):
             typer.echo(line)
-    if refusal and not found.changes:
+    if refusal and not found.data.changes:
         raise typer.Exit(refusal.exit_code)
-    raise typer.Exit(found.exit_code)
+    raise typer.Exit(found.data.exit_code)
 
 
-def look(settings: Settings) -> tuple[Status, SeedError | None]:
+def look(settings: Settings) -> tuple[StackStatus, SeedError | None]:
     """Read the files while Docker is asked for the server, then compare.
 
     The second value is why the files give nothing to load; None when they do.
     """
     with finding_server(settings, timeout_s=1.0) as found:
-        from pgseed.live.status import read_status
         from vpdb.content import choose_content
+        from vpdb.stack_status import look_at
 
         content, refusal = None, None
         try:
@@ -75,14 +74,17 @@ def look(settings: Settings) -> tuple[Status, SeedError | None]:
         except (BackupRefused, SettingRefused) as error:
             refusal = error
         server = found()
-    return read_status(server, settings, content), refusal
+    return look_at(server, settings, content), refusal
 
 
-def describe(settings: Settings, found: Status, refusal: SeedError | None, now: float) -> list[str]:
+def describe(
+    settings: Settings, looked: StackStatus, refusal: SeedError | None, now: float
+) -> list[str]:
     """Word a status; the first line is the verdict. Colours are the terminal's plain ones."""
     from pgseed.units import size
     from vpdb.stamp_text import stamp_note
 
+    found = looked.data
     place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
     verdict, colour = _verdict(found, refusal)
     lines = [
@@ -90,7 +92,7 @@ def describe(settings: Settings, found: Status, refusal: SeedError | None, now: 
         _line("database", f"{place}, {size(found.size_bytes)}"),
         _line("holds", stamp_note(found.live, now) if found.exists else "nothing"),
     ]
-    wanted = found.wanted
+    wanted = looked.content
     if refusal:
         lines.append(_line("pulumi up", f"refuses: {refusal}", "red"))
     elif wanted and found.is_stale:
@@ -100,7 +102,7 @@ def describe(settings: Settings, found: Status, refusal: SeedError | None, now: 
         lines += [_line("", change) for change in row_changes(before, wanted.tables)]
     if found.changes:
         lines.append(_line("changed", found.changes.describe(most=8), "yellow"))
-    if mode := found.bulk_mode:
+    if mode := looked.bulk_mode:
         from vpdb.bulk import overdue
 
         late = overdue(mode, settings, now)

@@ -9,12 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 from pgseed import units
-from pgseed.errors import GuardRefused, SeedError
+from pgseed.errors import SeedError
 from vpdb import docker, image
 from vpdb.config import Settings
 from vpdb.doctor.facts import ContainerState, Disk, Engine, Facts
 from vpdb.doctor.finding import UP, Finding, note, ok, skipped, trouble, unreachable, warning
 from vpdb.doctor.ports import another_port
+from vpdb.errors import GuardRefused
 
 _CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 # Words by which a line of PostgreSQL's or the image's log names a cause.

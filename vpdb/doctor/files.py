@@ -38,7 +38,8 @@ def look_at_content(settings: Settings) -> tuple[Wanted, BackupFile]:
             refused = f"{path.name}{where}: {error.cause}"
             found = replace(found, refused=refused, remedy=error.remedy)
         return Wanted(error=str(error)), found
-    return Wanted(content=content.content_id, schema=content.schema_id, source=content.label), found
+    seed = content.seed
+    return Wanted(content=seed.id, schema=seed.schema_id, source=content.label), found
 
 
 def look_at_team(settings: Settings) -> Team:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 
-from pgseed.live import history
 from toolchain import stack_lock
 from vpdb import bulk, docker
 from vpdb.config import Settings
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding
+from vpdb.live import live_database
 from vpdb.server.find import find_server
 from vpdb.server.password import set_password
 
@@ -33,14 +33,14 @@ def _start_container(settings: Settings, facts: Facts) -> str:
 
 def _set_password(settings: Settings, _facts: Facts) -> str:
     # The guard first: the socket of any container would take a new password.
-    find_server(settings.container, settings.stack)
-    set_password(settings.container, settings.user, settings.password)
+    server = find_server(settings.container, settings.stack)
+    set_password(server, settings.user, settings.password)
     return f"set the password of {settings.user} to the one of the settings"
 
 
 def _drop_unfinished(settings: Settings, _facts: Facts) -> str:
     server = find_server(settings.container, settings.stack)
-    history.clean_up_leftovers(server, settings)
+    live_database(server, settings).clean_up()
     return "dropped what interrupted loads left"
 
 

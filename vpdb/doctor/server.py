@@ -13,18 +13,19 @@ import psycopg2
 
 from pgseed import units
 from pgseed.changes.local_changes import TableLocked
-from pgseed.databases.lock import lock_holder
 from pgseed.databases.retention import find_live, leftovers, undecided
 from pgseed.databases.stamp import Database, list_databases
-from pgseed.errors import GuardRefused, SeedError
-from pgseed.live.replace import changes_of
-from pgseed.live.status import LOCKED_S
-from pgseed.server import MAINTENANCE_DATABASE, Server
+from pgseed.databases.work import lock_holder
+from pgseed.errors import SeedError
+from pgseed.server import MAINTENANCE_DATABASE
 from vpdb import bulk
 from vpdb.config import ENCRYPTED, Settings
 from vpdb.doctor.facts import Facts, Idler, Postgres, RowByRow
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
+from vpdb.errors import GuardRefused
+from vpdb.live import live_database
 from vpdb.queries import rows
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.stamp_text import printable
 
@@ -56,7 +57,7 @@ def look_at_postgres(settings: Settings, *, wait_s: float = 2.0) -> Postgres:
     return facts
 
 
-def _about_server(server: Server, settings: Settings) -> tuple[Postgres, list[Database]]:
+def _about_server(server: DockerServer, settings: Settings) -> tuple[Postgres, list[Database]]:
     with server.session(MAINTENANCE_DATABASE, purpose="doctor") as connection:
         names = {"role": settings.user, "database": settings.database}
         row = rows(connection, "doctor_server", names)[0]
@@ -80,7 +81,7 @@ def _about_server(server: Server, settings: Settings) -> tuple[Postgres, list[Da
 
 
 def _about_live(
-    server: Server, settings: Settings, facts: Postgres, databases: list[Database]
+    server: DockerServer, settings: Settings, facts: Postgres, databases: list[Database]
 ) -> Postgres:
     with server.session(settings.database, purpose="doctor") as connection:
         off = tuple(row["name"] for row in rows(connection, "doctor_autovacuum"))
@@ -94,7 +95,7 @@ def _about_live(
     changes = ""
     if live and stamp:
         try:
-            found = changes_of(server, databases, live, detail=False, wait_s=LOCKED_S)
+            found = live_database(server, settings).changes(detail=False)
             changes = found.describe(most=3)
         except TableLocked:
             changes = "local changes could not be looked for, a session keeps a table for itself"
@@ -141,7 +142,7 @@ def wanted_version(base_image: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _try_password(server: Server, settings: Settings) -> bool | None:
+def _try_password(server: DockerServer, settings: Settings) -> bool | None:
     """Log in as a developer's program does; None where that says nothing of the password."""
     if settings.password == ENCRYPTED:
         return None
