@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pgseed.errors import SeedError
+from vpdb import docker
 from vpdb.azure.explain import explain
 from vpdb.config import Settings
 from vpdb.queries import query
@@ -170,11 +172,9 @@ def refusal(probe: Probe, production: Production, client_version: int) -> str:
 
 def client_version(container: str) -> int:
     """The major version of the container's pg_dump, times 10,000."""
-    from vpdb import docker
-
-    # "pg_dump (PostgreSQL) 17.6 (Debian …)"
-    words = docker.execute(container, ["pg_dump", "--version"]).decode().split()
-    return int(words[2].split(".")[0].rstrip("abcdefghijklmnopqrstuvwxyz")) * 10000
+    # "pg_dump (PostgreSQL) 17.6 (Debian …)"; a test version is 18beta1
+    said = docker.execute(container, ["pg_dump", "--version"]).decode()
+    return int(re.findall(r"\d+", said)[0]) * 10000
 
 
 def _quoted(value: str) -> str:
