@@ -160,7 +160,6 @@ def _make_rootfs(folder: Path, tar: Path, logs: Path) -> None:
         ["sh", str(folder / "build-rootfs.sh")],
         title="build the base image's file system",
         log=logs / "rootfs.log",
-        unit="steps",
         stdout=tar,
         env={"DEBIAN_MIRROR": main, "DEBIAN_SECURITY_MIRROR": security, **os.environ},
         remedy="Check that the Debian mirror in /etc/apt can be reached",

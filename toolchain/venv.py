@@ -36,7 +36,6 @@ def ensure(project: Path, logs: Path) -> Path:
         [*pip, "--requirement", str(requirements)],
         title="install requirements.txt",
         log=logs / "pip.log",
-        unit="steps",
         remedy="Check that PyPI, or the index that pip is set to, can be reached",
     )
     part = folder / f"{_MARK}.part"
