@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pgseed.databases.stamp import Stamp
 from tests.support.pulumi_lock import write_lock
 from vpdb.config import Settings, load_settings
 from vpdb.doctor import docker, files, pulumi, server
@@ -26,7 +27,7 @@ from vpdb.doctor.facts import (
     Idler,
     Port,
     Postgres,
-    RowByRow,
+    SlowLoader,
     StackLock,
     State,
     Team,
@@ -37,11 +38,13 @@ from vpdb.doctor.finding import Finding, Level, exit_code
 from vpdb.doctor.fixes import FIXES
 from vpdb.doctor.ports import look_at_port
 from vpdb.doctor.pulumi import look_at_state, pending, read_locks
-from vpdb.doctor.server import row_by_row, wanted_version
+from vpdb.doctor.server import slow_loader, wanted_version
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS: Settings = load_settings(CHECKOUT, "dev")
 ID, OTHER_ID = "a" * 64, "b" * 64
+
+STAMP = Stamp(ID, label="backups/x.sql")
 
 WELL = Facts(
     settings=SETTINGS,
@@ -64,8 +67,7 @@ WELL = Facts(
         version=170006,
         version_wanted=17,
         password_accepted=True,
-        loaded_content=ID,
-        loaded_from="backups/x.sql",
+        stamp=STAMP,
     ),
     backup=BackupFile(SETTINGS.backup, exists=True, size_bytes=5 << 20),
     wanted=Wanted(content=ID, schema="s2", source="backups/x.sql"),
@@ -76,6 +78,10 @@ WELL = Facts(
 def postgres(**values: Any) -> Facts:
     assert WELL.postgres is not None
     return replace(WELL, postgres=replace(WELL.postgres, **values))
+
+
+def loaded(**values: Any) -> Facts:
+    return postgres(stamp=replace(STAMP, content_id=OTHER_ID, **values))
 
 
 def container(**values: Any) -> Facts:
@@ -191,13 +197,13 @@ CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
      "does not own", "reset"),
     ("no database", server.check_content, postgres(live_exists=False), Level.unreachable,
      "no database velpdevdb", "refresh"),
-    ("unknown data", server.check_content, postgres(loaded_content=""), Level.warning,
+    ("unknown data", server.check_content, postgres(stamp=None), Level.warning,
      "not loaded by this project", "pulumi up"),
-    ("stale", server.check_content, postgres(loaded_content=OTHER_ID), Level.warning,
+    ("stale", server.check_content, loaded(), Level.warning,
      "this checkout has aaaaaaaaaaaa", "pulumi up"),
-    ("other schema", server.check_content, postgres(loaded_content=OTHER_ID, loaded_schema="s1"),
+    ("other schema", server.check_content, loaded(schema_id="s1"),
      Level.warning, "postgres/init/ has another schema", "pulumi up"),
-    ("undone", server.check_content, postgres(loaded_content=OTHER_ID, undone=True), Level.warning,
+    ("undone", server.check_content, loaded(origin="undo"), Level.warning,
      "brought back by undo", "pulumi up"),
     ("changed here", server.check_content, postgres(local_changes="vpv4.products (1 added)"),
      Level.note, "changed here: vpv4.products (1 added)", "reset"),
@@ -219,7 +225,7 @@ CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
     ("unfinished", server.check_leftovers, postgres(unfinished=("velpdevdb_build_1",)), Level.note,
      "left velpdevdb_build_1", "prune"),
     ("slow loader", server.check_loader,
-     postgres(row_by_row=(RowByRow(5, "VelLoader", 800, 801),)),
+     postgres(slow_loader=SlowLoader("VelLoader", 800, 801)),
      Level.warning, "VelLoader loads slowly: 800 commits/s for 801 rows/s", "bulk on"),
     ("no backup", files.check_backup, backup(exists=False), Level.note, "is loaded instead",
      "dump"),
@@ -297,7 +303,7 @@ def test_the_worst_decides_the_exit_code(levels: list[Level], code: int) -> None
     assert exit_code([Finding(level, "") for level in levels]) == code
 
 
-class TestRowByRow:
+class TestSlowLoader:
     @staticmethod
     def look(at: float, commits: int, rows: int, *pids: int) -> list[dict[str, Any]]:
         return [
@@ -306,18 +312,18 @@ class TestRowByRow:
         ]
 
     def test_a_commit_a_row_is_slow(self) -> None:
-        (found,) = row_by_row(self.look(1, 0, 0, 7), self.look(3, 400, 402, 7))
-        assert (found.pid, found.commits_s, found.rows_s) == (7, 200, 201)
+        found = slow_loader(self.look(1, 0, 0, 7), self.look(3, 400, 402, 7))
+        assert found == SlowLoader("loader 7", 200, 201)
 
     @pytest.mark.parametrize(
         ("commits", "rows", "why"),
         [(2, 2000, "batches"), (400, 0, "only reads"), (4, 4, "somebody at a keyboard")],
     )
     def test_everything_else_is_not(self, commits: int, rows: int, why: str) -> None:
-        assert row_by_row(self.look(1, 0, 0, 7), self.look(3, commits, rows, 7)) == [], why
+        assert slow_loader(self.look(1, 0, 0, 7), self.look(3, commits, rows, 7)) is None, why
 
     def test_who_ended_meanwhile_is_not_judged(self) -> None:
-        assert row_by_row(self.look(1, 0, 0, 7), self.look(3, 400, 400, 8)) == []
+        assert slow_loader(self.look(1, 0, 0, 7), self.look(3, 400, 400, 8)) is None
 
 
 @pytest.mark.parametrize(
@@ -414,7 +420,7 @@ class TestPulumiState:
         write_lock(tmp_path, pid=dead_pid())
         write_lock(tmp_path, pid=os.getpid(), name="2", at="2999-01-01T00:00:00Z")
         facts = replace(WELL, state=State(exists=True, locks=tuple(read_locks(tmp_path))))
-        assert "the lock of the killed" in FIXES["clear_locks"](SETTINGS, facts)
+        assert "the lock of the killed" in FIXES["clear_locks"](facts)
         assert {path.name for path in tmp_path.iterdir()} == {"2.json", "2.json.attrs"}
 
     def test_an_operation_without_a_name(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pgseed.databases.stamp import Stamp
 from vpdb.config import Settings
 
 
@@ -119,14 +120,10 @@ class Postgres:
     """Who holds this project's lock: a reload, reset, dump … under way."""
     operation_s: float = 0.0
     idle_in_transaction: tuple[Idler, ...] = ()
-    row_by_row: tuple[RowByRow, ...] = ()
-    loaded_content: str = ""
-    loaded_from: str = ""
-    loaded_at: str = ""
+    slow_loader: SlowLoader | None = None
+    stamp: Stamp | None = None
+    """What was loaded into the live database; None where this project did not load it."""
     local_changes: str = ""
-    loaded_schema: str = ""
-    """The schema files' part of the content; empty where an older version loaded it."""
-    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +137,9 @@ class Idler:
 
 
 @dataclass(frozen=True, slots=True)
-class RowByRow:
+class SlowLoader:
     """A session seen writing with about one row a commit."""
 
-    pid: int
     who: str
     commits_s: float
     rows_s: float

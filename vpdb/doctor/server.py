@@ -20,7 +20,7 @@ from pgseed.errors import SeedError
 from pgseed.server import MAINTENANCE_DATABASE
 from vpdb import bulk
 from vpdb.config import ENCRYPTED, Settings
-from vpdb.doctor.facts import Facts, Idler, Postgres, RowByRow
+from vpdb.doctor.facts import Facts, Idler, Postgres, SlowLoader
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
 from vpdb.errors import GuardRefused
 from vpdb.live import live_database
@@ -49,15 +49,13 @@ def look_at_postgres(settings: Settings, *, wait_s: float = 2.0) -> Postgres:
     except SeedError as error:
         return Postgres(error=str(error))
     try:
-        facts, databases = _about_server(server, settings)
-        if facts.live_exists:
-            facts = _about_live(server, settings, facts, databases)
+        facts, live = _about_server(server, settings)
+        return _about_live(server, settings, facts, live) if live else facts
     except (SeedError, psycopg2.Error) as error:
         return Postgres(error=" ".join(str(error).split()))
-    return facts
 
 
-def _about_server(server: DockerServer, settings: Settings) -> tuple[Postgres, list[Database]]:
+def _about_server(server: DockerServer, settings: Settings) -> tuple[Postgres, Database | None]:
     with server.session(MAINTENANCE_DATABASE, purpose="doctor") as connection:
         names = {"role": settings.user, "database": settings.database}
         row = rows(connection, "doctor_server", names)[0]
@@ -77,67 +75,50 @@ def _about_server(server: DockerServer, settings: Settings) -> tuple[Postgres, l
             Idler(i["pid"], printable(i["who"]), i["idle_s"], i["blocks"]) for i in idlers
         ),
     )
-    return facts, databases
+    return facts, find_live(databases)
 
 
 def _about_live(
-    server: DockerServer, settings: Settings, facts: Postgres, databases: list[Database]
+    server: DockerServer, settings: Settings, facts: Postgres, live: Database
 ) -> Postgres:
     with server.session(settings.database, purpose="doctor") as connection:
         off = tuple(row["name"] for row in rows(connection, "doctor_autovacuum"))
         before = rows(connection, "doctor_writers")
-        writers: list[RowByRow] = []
+        slow = None
         if before:
             time.sleep(_WATCH_WRITERS_S)
-            writers = row_by_row(before, rows(connection, "doctor_writers"))
-    live = find_live(databases)
-    stamp = live.stamp if live else None
-    changes = ""
-    if live and stamp:
+            slow = slow_loader(before, rows(connection, "doctor_writers"))
+    stamp, changes = live.stamp, ""
+    if stamp:
         try:
-            found = live_database(server, settings).changes(detail=False)
-            changes = found.describe(most=3)
+            changes = live_database(server, settings).changes(detail=False).describe(most=3)
         except TableLocked:
             changes = "local changes could not be looked for, a session keeps a table for itself"
-    return replace(
-        facts,
-        autovacuum_off=off,
-        row_by_row=tuple(writers),
-        loaded_content=stamp.content_id if stamp else "",
-        loaded_schema=stamp.schema_id if stamp else "",
-        loaded_from=printable(stamp.label or stamp.source) if stamp else "",
-        loaded_at=stamp.loaded_at if stamp else "",
-        local_changes=printable(changes),
-        undone=bool(stamp and stamp.origin == "undo"),
-    )
+    loaded = stamp if stamp and stamp.content_id else None
+    changes = printable(changes)
+    return replace(facts, autovacuum_off=off, slow_loader=slow, stamp=loaded, local_changes=changes)
 
 
-def row_by_row(
+def slow_loader(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
-) -> list[RowByRow]:
+) -> SlowLoader | None:
     """Judge two looks at the writing sessions; counters are the database's, so shared by them."""
     still = {row["pid"]: row for row in after}
     sessions = [(row, still[row["pid"]]) for row in before if row["pid"] in still]
     if not sessions:
-        return []
+        return None
     first, last = sessions[0]
-    seconds = last["taken_at"] - first["taken_at"]
-    commits, rows = last["commits"] - first["commits"], last["rows"] - first["rows"]
-    if seconds <= 0 or commits / seconds < _COMMITS_S or rows > _ROWS_A_COMMIT * commits:
-        return []
-    if rows < 0.5 * commits:  # mostly reading, or empty transactions
-        return []
-    share = len(sessions)
-    return [
-        RowByRow(
-            now["pid"], printable(now["who"]), commits / seconds / share, rows / seconds / share
-        )
-        for _, now in sessions
-    ]
+    seconds, commits, written = (last[k] - first[k] for k in ("taken_at", "commits", "rows"))
+    # Half a row a commit is mostly reading, or empty transactions.
+    by_rows = 0.5 * commits <= written <= _ROWS_A_COMMIT * commits
+    if seconds <= 0 or commits / seconds < _COMMITS_S or not by_rows:
+        return None
+    shared = seconds * len(sessions)
+    return SlowLoader(printable(last["who"]), commits / shared, written / shared)
 
 
 def wanted_version(base_image: str) -> int:
-    """The major version that an image's tag names, as in postgres:17-trixie; 0 where none does."""
+    """Read the major version from an image's name, as postgres:17-trixie; 0 where there is none."""
     found = re.search(r"postgres:(\d+)", base_image)
     return int(found[1]) if found else 0
 
@@ -229,21 +210,23 @@ def check_content(facts: Facts, postgres: Postgres) -> Finding:
     name = facts.settings.database
     if not postgres.live_exists:
         return unreachable(f"there is no database {name}", "Run `pulumi up --refresh`")
-    if not postgres.loaded_content:
+    stamp = postgres.stamp
+    if stamp is None:
         return warning(
             f"{name} was not loaded by this project, so nobody knows what it holds",
             "Run `pulumi up`: it is kept beside the freshly loaded one",
         )
     if wanted is None or wanted.error:
         return skipped("the backup cannot be read, see below")
-    loaded = f"{postgres.loaded_content[:12]} from {postgres.loaded_from}"
+    loaded = f"{stamp.content_id[:12]} from {printable(stamp.label or stamp.source)}"
     changes = f"; changed here: {postgres.local_changes}" if postgres.local_changes else ""
-    if postgres.loaded_content != wanted.content:
-        if postgres.loaded_schema not in ("", wanted.schema):
+    if stamp.content_id != wanted.content:
+        # An older version's stamp does not name the schema.
+        if stamp.schema_id not in ("", wanted.schema):
             why = "postgres/init/ has another schema"
         else:
             why = f"this checkout has {wanted.content[:12]} from {wanted.source}"
-        undone = " (brought back by undo)" if postgres.undone else ""
+        undone = " (brought back by undo)" if stamp.origin == "undo" else ""
         return warning(f"it holds {loaded}{undone}, but {why}{changes}", "Run `pulumi up`")
     if changes:
         return note(
@@ -334,13 +317,13 @@ def check_loader(facts: Facts, postgres: Postgres) -> Finding:
     """Is anybody loading in a way that makes it slow?"""
     if not postgres.live_exists:
         return skipped(f"there is no database {facts.settings.database}")
-    if not postgres.row_by_row:
+    slow = postgres.slow_loader
+    if slow is None:
         return ok("nobody loads row by row")
-    worst = max(postgres.row_by_row, key=lambda session: session.commits_s)
     off = postgres.bulk_mode_s is None
     return warning(
-        f"{worst.who} loads slowly: {units.count(worst.commits_s)} commits/s for"
-        f" {units.count(worst.rows_s)} rows/s, about one row a commit",
+        f"{slow.who} loads slowly: {units.count(slow.commits_s)} commits/s for"
+        f" {units.count(slow.rows_s)} rows/s, about one row a commit",
         "Commit every 1,000 rows or use COPY"
         + (", switch on `python -m vpdb bulk on`" if off else "")
         + ", or let `python -m vpdb load` do it",

@@ -7,14 +7,13 @@ way, neither of a reload's swap nor of a snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg2.errors
 import psycopg2.extensions
 
-from pgseed.databases.names import source_of_spare
-from pgseed.databases.stamp import Database, list_databases
+from pgseed.databases.stamp import list_databases
 from pgseed.server import Server
 from pgseed.units import duration
 from vpdb import bulk
@@ -28,6 +27,8 @@ _ON_WHAT = re.compile(
 )
 # A look that takes longer is given up: the server is in trouble, and the next look may do better.
 _LOOK_MS, _LOCK_MS = 4000, 200
+# A spare has no stamp of its own.
+_SPARE_HOLDS = "a copy of the template, for the next reset"
 
 
 def collect(server: Server, database: str) -> Sample:
@@ -71,7 +72,12 @@ def collect(server: Server, database: str) -> Sample:
         ),
         work=tuple(under_way(row) for row in work),
         databases=tuple(
-            ListedDatabase(d.name, d.kind, d.size_bytes, _holds(d, databases, now))
+            ListedDatabase(
+                d.name,
+                d.kind,
+                d.size_bytes,
+                _SPARE_HOLDS if d.kind == "spare" else stamp_note(d.stamp, now),
+            )
             for d in databases
         ),
         bulk_mode=f"on for {duration(mode.lasted_s(now))}" if mode else "off",
@@ -117,16 +123,6 @@ def _named_in(statement: str) -> str:
     """Give what a statement works on, for people: without its first words and what follows."""
     found = _ON_WHAT.fullmatch(statement)
     return found[1].replace('"', "") if found else statement
-
-
-def _holds(database: Database, databases: Sequence[Database], now: float) -> str:
-    """Say what a database holds; a spare has no stamp of its own."""
-    if database.kind != "spare":
-        return stamp_note(database.stamp, now)
-    source = source_of_spare(database.name)
-    if any(d.oid == source and d.kind == "schema" for d in databases):
-        return "a copy of the empty schema, for the next load"
-    return "a copy of the template, for the next reset"
 
 
 def _sizes(connection: psycopg2.extensions.connection) -> dict[int, int]:
