@@ -203,6 +203,6 @@ def answer(
 
 
 def last_line(text: str) -> str:
-    """Give the last line that says something, without its full stop."""
+    """Return the last line that says something, without its full stop."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else "no reason given"

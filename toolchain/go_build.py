@@ -239,7 +239,7 @@ def _go_command() -> str:
 
 
 def go_environment() -> dict[str, str]:
-    """Give the environment of every go command; the user's proxy and cache settings stay."""
+    """Return the environment of every go command; the user's proxy and cache settings stay."""
     return {
         **os.environ,
         # The same for building and checking: with other flags Go compiles everything again.

@@ -55,7 +55,7 @@ def compile_modules(project: Path) -> None:
 
 
 def is_ready(project: Path) -> bool:
-    """Tell whether the environment is finished for this requirements.txt."""
+    """Return whether the environment is finished for this requirements.txt."""
     folder = project / FOLDER
     try:
         mark = (folder / _MARK).read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def _wanted(requirements: Path) -> str:
 
 
 def _works(python: Path) -> bool:
-    """Tell whether an environment is whole: its Python recent enough, its pip loadable."""
+    """Return whether an environment is whole: its Python recent enough, its pip loadable."""
     script = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     return python.exists() and answer([str(python), "-c", script]).returncode == 0
 

@@ -200,7 +200,7 @@ class Settings:
 
 
 def checked_stack_name(name: str) -> str:
-    """Give back a stack's name that Docker, too, accepts as part of a container's name."""
+    """Return a stack's name that Docker, too, accepts as part of a container's name."""
     if not _STACK_NAME.fullmatch(name):
         raise SettingRefused(
             f"failed to read stack name {name!r}: it must be 1 to 40 letters, digits, dots,"
@@ -266,7 +266,7 @@ def load_settings(project_dir: Path, stack: str | None = None) -> Settings:
 
 
 def project_defaults(project_dir: Path) -> tuple[str, dict[str, Any]]:
-    """Give the project's name and the default of every setting that Pulumi.yaml declares."""
+    """Return the project's name and the default of every setting that Pulumi.yaml declares."""
     document = _read_yaml(project_dir / "Pulumi.yaml")
     return document["name"], {key: spec["default"] for key, spec in document["config"].items()}
 

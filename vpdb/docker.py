@@ -112,7 +112,7 @@ def run(
 
 
 def active_endpoint() -> str:
-    """Give the address of the engine that the active context, or DOCKER_HOST, means.
+    """Return the address of the engine that the active context, or DOCKER_HOST, means.
 
     GuardRefused when it runs on another machine: the database would be published there.
     """
@@ -129,7 +129,7 @@ def active_endpoint() -> str:
 
 
 def is_local_engine(address: str) -> bool:
-    """Tell whether an engine address is a socket of this machine."""
+    """Return whether an engine address is a socket of this machine."""
     return address.startswith(_LOCAL_SCHEMES)
 
 
@@ -156,12 +156,12 @@ def inspect_container(name: str) -> Container | None:
 
 
 def image_exists(tag: str) -> bool:
-    """Tell whether the engine holds an image of this tag."""
+    """Return whether the engine holds an image of this tag."""
     return inspect("image", tag) is not None
 
 
 def volume_exists(name: str) -> bool:
-    """Tell whether the engine holds a volume of this name."""
+    """Return whether the engine holds a volume of this name."""
     return inspect("volume", name) is not None
 
 
@@ -198,7 +198,7 @@ def _archive(container: str, path: str) -> bytes | None:
 
 
 def logs(container: str, *, lines: int = 20) -> str:
-    """Give the last lines of a container's log, both streams."""
+    """Return the last lines of a container's log, both streams."""
     done = subprocess.run(
         ["docker", "logs", "--tail", str(lines), container],
         stdout=subprocess.PIPE,
@@ -210,7 +210,7 @@ def logs(container: str, *, lines: int = 20) -> str:
 
 
 def is_installed() -> bool:
-    """Tell whether there is a docker command at all."""
+    """Return whether there is a docker command at all."""
     return shutil.which("docker") is not None
 
 

@@ -72,7 +72,7 @@ class Production:
 
     @property
     def conninfo(self) -> str:
-        """What libpq is told, the password apart: verified TLS, read-only, no waiting for ever."""
+        """The connection string without the password: verified TLS, read-only, with time limits."""
         parts = {
             "host": self.host,
             "port": "5432",
@@ -142,7 +142,7 @@ class Production:
 
 
 def refusal(probe: Probe, production: Production, client_version: int) -> str:
-    """Say why this server cannot be dumped; "" when it can.
+    """Return why this server cannot be dumped; "" when it can.
 
     Versions are majors times 10,000, as server_version_num. A pg_dump refuses newer servers, and
     with good reason: it does not know what they hold.
@@ -171,7 +171,7 @@ def refusal(probe: Probe, production: Production, client_version: int) -> str:
 
 
 def client_version(container: str) -> int:
-    """The major version of the container's pg_dump, times 10,000."""
+    """Return the major version of the container's pg_dump, times 10,000."""
     # "pg_dump (PostgreSQL) 17.6 (Debian …)"; a test version is 18beta1
     said = docker.execute(container, ["pg_dump", "--version"]).decode()
     return int(re.findall(r"\d+", said)[0]) * 10000

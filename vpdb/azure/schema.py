@@ -18,7 +18,7 @@ def as_schema(rows: Sequence[Sequence[str]]) -> Schema:
 
 
 def differences(production: Schema, local: Schema) -> list[str]:
-    """Word how the two differ; a table that only one side has stands for all that belongs to it."""
+    """Word each difference; a table that only one side has stands for all that belongs to it."""
     alone = {name for kind, name in production.keys() ^ local.keys() if kind == "table"}
     lines = []
     for kind, name in sorted(production.keys() | local.keys(), key=lambda k: (k[1], k[0])):

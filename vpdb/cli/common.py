@@ -38,7 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 class NotConfirmed(SeedError):
-    """What needs a yes was run where nobody can be asked."""
+    """A command needs a yes, and there is no terminal to ask at."""
 
 
 def settings_of(stack: str | None) -> Settings:
@@ -86,13 +86,13 @@ def finding_server(
 
 
 def found_path(settings: Settings, path: Path) -> Path:
-    """A path as given, else as seen from the project's folder."""
+    """Return a path as given, or below the project's folder where only that is there."""
     inside = settings.project_dir / path
     return inside if not path.exists() and inside.exists() else path
 
 
 def confirm(doing: str, losses: list[str], *, yes: bool) -> None:
-    """Have the person agree to `doing`; `losses` are whole sentences on what and whom it costs.
+    """Ask whether to go on with `doing`; `losses` are sentences on what and whom it costs.
 
     Raises NotConfirmed without a terminal, typer.Abort on a no.
     """
@@ -109,8 +109,9 @@ def confirm(doing: str, losses: list[str], *, yes: bool) -> None:
 
 @contextmanager
 def working() -> Iterator[Progress]:
-    """Show progress on stderr: one line that goes away on a terminal; in a log a line now and
-    then, and only of what takes long.
+    """Show progress on stderr.
+
+    On a terminal it is one line that goes away; in a log a line now and then, of what takes long.
     """
     from pgseed.progress import Meter
 
@@ -144,9 +145,9 @@ def working() -> Iterator[Progress]:
 
 
 def hanging(text: str, indent: int) -> str:
-    """Break a text at words for the terminal, later lines `indent` columns in; as it is if piped.
+    """Break a text at words to the terminal's width; in a pipe it stays one line.
 
-    The first line, too, is taken to begin that far in.
+    The first line begins `indent` columns in already, and the others are moved as far.
     """
     if not sys.stdout.isatty():
         return text

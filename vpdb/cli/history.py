@@ -216,7 +216,7 @@ def _agree(
 
 
 def _lost_for_good(server: Server, settings: Settings) -> list[str]:
-    """What no longer fits among the kept databases once the live one's changes join them."""
+    """Word what goes for good because no more databases are kept than the settings say."""
     from pgseed.changes.local_changes import TableLocked
     from vpdb.live import live_database
 

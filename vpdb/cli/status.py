@@ -124,7 +124,7 @@ def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
 
 
 def _verdict(found: Status, refusal: SeedError | None) -> tuple[str, str]:
-    """Say it all in a sentence, and give the colour for it."""
+    """Return the verdict in a sentence, and its colour."""
     if not found.exists:
         return "no database: run `pulumi up --refresh`", "red"
     if found.live is None and not found.changes.tables:

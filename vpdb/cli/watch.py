@@ -103,7 +103,7 @@ def analyze(
 
 
 def _tables(settings: Settings) -> str:
-    """What the script prints; by the container's own psql, for the script is made for psql."""
+    """Run the script in the container's psql, which it is made for, and return what it prints."""
     from vpdb import docker
 
     path = settings.project_dir / ANALYZE_SCRIPT
@@ -120,7 +120,7 @@ def _tables(settings: Settings) -> str:
 
 
 class Looker:
-    """Looks at the stack's server; finds it anew after it vanished."""
+    """Looks at the stack's server, and finds it again after it vanished."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -28,7 +28,7 @@ _NONE_BYTES, _NONE_SHARE = 64 << 20, 0.01
 
 
 def look_at_engine() -> Engine:
-    """Ask the docker CLI for itself and its engine."""
+    """Ask the docker command for its version and its engine's."""
     if not docker.is_installed():
         return Engine(installed=False)
     try:

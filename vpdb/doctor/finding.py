@@ -32,7 +32,7 @@ class Finding:
     fix: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """Give plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "level": self.level.name,
             "text": self.text,
@@ -56,5 +56,5 @@ def skipped(reason: str) -> Finding:
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """Give the command line's exit code for the worst of the findings."""
+    """Return the command line's exit code for the worst of the findings."""
     return EXIT_CODES.get(max((f.level for f in findings), default=Level.ok), 0)

@@ -102,7 +102,7 @@ def _about_live(
 def slow_loader(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
 ) -> SlowLoader | None:
-    """Judge two looks at the writing sessions; counters are the database's, so shared by them."""
+    """Judge two looks at the sessions that write; they share the database's counters."""
     still = {row["pid"]: row for row in after}
     sessions = [(row, still[row["pid"]]) for row in before if row["pid"] in still]
     if not sessions:

@@ -32,7 +32,7 @@ _SPARE_HOLDS = "a copy of the template, for the next reset"
 
 
 def collect(server: Server, database: str) -> Sample:
-    """Look once.
+    """Look once at the server and its live database.
 
     Raises ServerUnreachable where nobody answers, psycopg2.Error where the server ends the look.
     """
@@ -120,7 +120,7 @@ def under_way(row: Mapping[str, Any]) -> Work:
 
 
 def _named_in(statement: str) -> str:
-    """Give what a statement works on, for people: without its first words and what follows."""
+    """Return the name of what a statement works on; the whole statement where none is found."""
     found = _ON_WHAT.fullmatch(statement)
     return found[1].replace('"', "") if found else statement
 

@@ -40,7 +40,7 @@ class History:
         self._writes: dict[tuple[str, int], deque[float]] = {}
 
     def add(self, sample: Sample) -> Frame:
-        """Give the frame of `sample`.
+        """Return the frame of `sample`.
 
         Counters that went backwards (a crash reset the statistics, a reload put another database
         in the live one's place) begin anew: no rate rather than a wrong one.
@@ -100,7 +100,7 @@ def _hit_ratio(last: Sample | None, now: Sample) -> float | None:
 
 
 def lock_tree(sessions: Iterable[Activity]) -> tuple[LockNode, ...]:
-    """Who waits for whom, blockers as roots.
+    """Return the trees of who waits for whom, blockers as roots.
 
     A session that waits for A and B stands below both, but where A waits for B in turn it stands
     below A alone. In a deadlock nobody is free of waiting; its lowest pid then is the root.
@@ -132,7 +132,7 @@ def lock_tree(sessions: Iterable[Activity]) -> tuple[LockNode, ...]:
 
 
 def _reachable(pid: int, blockers: Mapping[int, set[int]], without: set[int]) -> set[int]:
-    """Everyone that `pid` waits for, directly or not, on ways around `without`."""
+    """Return everyone that `pid` waits for, directly or not, on ways around `without`."""
     seen: set[int] = set()
     ahead = set(blockers.get(pid, ())) - without
     while ahead:

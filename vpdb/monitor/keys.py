@@ -60,7 +60,7 @@ class Keyboard:
 
 
 def press(view: View, key: str) -> bool:
-    """Do what a key means; False when it means the end."""
+    """Do what a key means; return False for the keys that quit."""
     if key in ("q", "Q", "\x03", "\x04"):
         return False
     if view.help:

@@ -29,7 +29,7 @@ class Activity:
 
     @property
     def running_s(self) -> float:
-        """How long it has been at what it does: its transaction's age, at least its query's."""
+        """The age of its transaction, or of its query where there is none."""
         return max(self.transaction_s, self.query_s)
 
 

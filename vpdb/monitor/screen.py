@@ -63,7 +63,7 @@ def live(look: Look, view: View, container: str) -> None:
 
 
 def frames(look: Look, container: str, interval_s: float | None) -> Iterator[Frame]:
-    """Give one frame with rates, which takes two looks, or one every `interval_s` for ever."""
+    """Return one frame with rates, which takes two looks, or one every `interval_s` for ever."""
     history = History()
     with Stream(container) as stats:
         if interval_s is None:
@@ -102,7 +102,7 @@ def write_json(frame: Frame) -> None:
 
 
 def to_document(frame: Frame) -> dict[str, object]:
-    """Give a frame as plain values; the tree of locks stands in each session's `blocked_by`."""
+    """Return a frame as plain values; the tree of locks stands in each session's `blocked_by`."""
     tables = []
     for row in frame.tables:
         rates = {name: getattr(row, name) for name in ("inserted_s", "updated_s", "deleted_s")}

@@ -43,12 +43,12 @@ def parse_size(text: str) -> int:
 
 
 class Stream:
-    """`docker stats` running beside the monitor; `latest` is its newest word."""
+    """`docker stats` running beside the monitor; `latest` is its newest answer."""
 
     def __init__(self, container: str) -> None:
         self.latest: Usage | None = None
         self.told = threading.Event()
-        """Set once docker has said something, which takes it some 2 s, or cannot."""
+        """Set with docker's first answer, which takes some 2 s, and when none will come."""
         self._container = container
         self._process: subprocess.Popen[str] | None = None
         self._ended = threading.Event()

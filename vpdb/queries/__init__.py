@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @cache
 def query(name: str) -> str:
-    """Give the text of `<name>.sql` in this folder."""
+    """Return the text of `<name>.sql` in this folder."""
     return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
 
 
