@@ -61,7 +61,7 @@ def stands_in_for(image: str) -> bool:
 
 
 def named_by_user(env: Mapping[str, str]) -> str:
-    """Return the base image that the user's environment names; one of ours is from an older `env`."""
+    """Return the base image that the user's environment names, unless it is an offline one."""
     value = env.get(VARIABLE, "")
     return "" if value.startswith(f"{REPOSITORY}:") else value
 

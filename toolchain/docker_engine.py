@@ -61,7 +61,7 @@ def refuse_remote() -> None:
 
 
 def _endpoint() -> str:
-    """Return the address of the engine that the active context means, empty where it is not told."""
+    """Return the address of the engine that the active context means, "" where it is not told."""
     asked = answer(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
     return asked.stdout.strip() if asked.returncode == 0 else ""
 

@@ -88,7 +88,7 @@ def wanted(project: Path) -> Wanted:
 
 
 def toolchain_folder(env: Mapping[str, str]) -> Path:
-    """Return the folder of the tools built here, outside the checkout so that all clones share it."""
+    """Return the folder, outside the checkout, of the tools built here; all clones share it."""
     return Path(env.get(HOME_VARIABLE) or Path.home() / ".velpharma" / "toolchain")
 
 
@@ -102,7 +102,7 @@ def user_home(env: Mapping[str, str]) -> Path:
 
 
 def find(project: Path, env: Mapping[str, str]) -> Tools | None:
-    """Return the tools that are complete already, without asking the network; None when none are."""
+    """Return the tools that are complete already, or None; the network is not asked."""
     pins = wanted(project)
     built = go_build.Build(project / "toolchain" / "go", toolchain_folder(env), pins.plugins)
     for cli in _official_candidates(pins, env):

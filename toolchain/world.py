@@ -79,7 +79,7 @@ def _label(resource: Mapping[str, Any], name: str) -> str:
 
 
 def is_from_checkout(container: Mapping[str, Any], settings: StackSettings, project: Path) -> bool:
-    """Return whether a container was made by this checkout: its stack's label, our data folder in it.
+    """Return whether this checkout made a container: its stack's label, our data folder in it.
 
     On macOS the engine runs in a virtual machine and puts a prefix before the folder.
     """

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def endpoint() -> str | None:
-    """Return the engine's address without asking the docker command; None where that is not certain.
+    """Return the engine's address where it is certain without asking the docker command.
 
     DOCKER_HOST counts before the context that config.json names
     (https://docs.docker.com/engine/manage-resources/contexts/). A context's description stands
