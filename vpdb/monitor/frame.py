@@ -124,8 +124,8 @@ def lock_tree(sessions: Iterable[Activity]) -> tuple[LockNode, ...]:
         inner = above | {session.pid}
         return LockNode(session, tuple(grow(waiter, inner) for waiter in below))
 
-    trees = [grow(by_pid[pid], frozenset()) for pid in sorted(waiting) if not blockers[pid]]
-    for pid in sorted(waiting):
+    trees = []
+    for pid in sorted(waiting, key=lambda pid: (bool(blockers[pid]), pid)):
         if pid not in reached:
             trees.append(grow(by_pid[pid], frozenset()))
     return tuple(trees)

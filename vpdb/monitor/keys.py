@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import select
 import sys
+import termios
 import time
+import tty
 from typing import Any
 
 from vpdb.monitor.frame import SESSION_ORDERS, TABLE_ORDERS
@@ -27,17 +29,12 @@ class Keyboard:
 
     def __enter__(self) -> Keyboard:
         if self._fd >= 0:
-            import termios
-            import tty
-
             self._before = termios.tcgetattr(self._fd)
             tty.setcbreak(self._fd)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._fd >= 0:
-            import termios
-
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
     def read(self, timeout_s: float) -> str:
@@ -45,11 +42,7 @@ class Keyboard:
         if self._fd < 0:
             time.sleep(timeout_s)
             return ""
-        try:
-            ready, _, _ = select.select([self._fd], [], [], timeout_s)
-        except InterruptedError:
-            return ""
-        if not ready:
+        if not select.select([self._fd], [], [], timeout_s)[0]:
             return ""
         pressed = os.read(self._fd, 32).decode(errors="ignore")
         # Nothing to read although there is something: the terminal is gone.
