@@ -70,7 +70,7 @@ class BareForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class StatementTimes:
     """A statement's times in seconds, and its share (0 to 1) of all time counted."""
 
     query: str
@@ -88,7 +88,7 @@ class Performance:
     tables: Sequence[TableFacts] = ()
     unused: Sequence[UnusedIndex] = ()
     foreign_keys: Sequence[BareForeignKey] = ()
-    statements: Sequence[Statement] = ()
+    statements: Sequence[StatementTimes] = ()
 
 
 def collect(connection: psycopg2.extensions.connection, schema: str) -> Performance:
@@ -103,7 +103,7 @@ def collect(connection: psycopg2.extensions.connection, schema: str) -> Performa
         place = sql.Identifier(database.statements_schema)
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL(query("analyze_statements")).format(extension=place))
-            statements = [Statement(*row) for row in cursor.fetchall()]
+            statements = [StatementTimes(*row) for row in cursor.fetchall()]
     return Performance(
         database=database,
         tables=read("analyze_tables", TableFacts),
@@ -125,7 +125,7 @@ def advise(found: Performance) -> list[str]:
     ]
 
 
-def _on_statements(statements: Sequence[Statement]) -> Iterator[str]:
+def _on_statements(statements: Sequence[StatementTimes]) -> Iterator[str]:
     for one in statements[:3]:
         if one.share > 0.5 and one.calls > 1 and one.total_s > 1:
             yield (

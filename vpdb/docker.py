@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -120,17 +119,12 @@ def active_endpoint() -> str:
     if address is None:
         answer = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout_s=10)
         address = answer.decode().strip()
-    if not is_local_engine(address):
+    if not address.startswith(_LOCAL_SCHEMES):
         raise GuardRefused(
             f"failed to use the Docker engine at {address}: it is on another machine, and only a"
             " local one is supported. Run `docker context use default` and unset DOCKER_HOST"
         )
     return address
-
-
-def is_local_engine(address: str) -> bool:
-    """Return whether an engine address is a socket of this machine."""
-    return address.startswith(_LOCAL_SCHEMES)
 
 
 def inspect(kind: str, name: str) -> dict[str, Any] | None:
@@ -207,11 +201,6 @@ def logs(container: str, *, lines: int = 20) -> str:
         check=False,
     )
     return done.stdout.decode(errors="replace")
-
-
-def is_installed() -> bool:
-    """Return whether there is a docker command at all."""
-    return shutil.which("docker") is not None
 
 
 def _failure(arguments: Sequence[str], stderr: str, stdout: str) -> SeedError:

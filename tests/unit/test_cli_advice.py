@@ -10,7 +10,7 @@ from vpdb.advice import (
     BareForeignKey,
     DatabaseFacts,
     Performance,
-    Statement,
+    StatementTimes,
     TableFacts,
     UnusedIndex,
     advise,
@@ -19,7 +19,7 @@ from vpdb.advice import (
 DATABASE = DatabaseFacts(10**6, 10, 0, 0, 0, 86400.0, "16MB", "256MB", "public")
 TABLE = TableFacts("vpv4.products", 50_000, 0, 0, True, 10, 100, 5000, False)
 WELL = Performance(DATABASE, (TABLE,))
-STATEMENT = Statement("SELECT x", 100, 0.01, 1.0, 0.1)
+STATEMENT = StatementTimes("SELECT x", 100, 0.01, 1.0, 0.1)
 
 
 def with_table(**values: object) -> Performance:

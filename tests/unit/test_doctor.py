@@ -29,9 +29,9 @@ from vpdb.doctor.facts import (
     Postgres,
     SlowLoader,
     StackLock,
-    State,
+    StackState,
     Team,
-    Tools,
+    ToolVersions,
     Wanted,
 )
 from vpdb.doctor.finding import Finding, Level, exit_code
@@ -49,14 +49,14 @@ STAMP = Stamp(ID, label="backups/x.sql")
 WELL = Facts(
     settings=SETTINGS,
     engine=Engine(True, client="28.2", server="28.2", address="unix:///var/run/docker.sock"),
-    tools=Tools(
+    tools=ToolVersions(
         "3.256.0",
         {"pulumi": "3.272.0"},
         {"pulumi": "3.272.0"},
         {"docker": ("5.2.0",)},
         {"docker": "5.2.0"},
     ),
-    state=State(exists=True),
+    state=StackState(exists=True),
     port=Port(5434, "127.0.0.1", "container velpharma-dev", ours=True),
     container=ContainerState(
         True, "running", image_current=True, published_port=5434, volume=SETTINGS.volume
@@ -122,19 +122,19 @@ CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
     ("missing plugin", pulumi.check_tools, replace(WELL, tools=replace(WELL.tools, plugins={})),
      Level.warning, "plugin docker missing instead of 5.2.0", "bootstrap.py up"),
     ("killed up", pulumi.check_last_up,
-     replace(WELL, state=State(exists=True, pending=("creating server",),
+     replace(WELL, state=StackState(exists=True, pending=("creating server",),
                                locks=(StackLock(Path("l"), "jan", 7, False),))),
      Level.trouble, "left its lock (process 7 of jan) while creating server", "bootstrap.py up"),
     ("half-finished up", pulumi.check_last_up,
-     replace(WELL, state=State(exists=True, pending=("creating server",))), Level.trouble,
+     replace(WELL, state=StackState(exists=True, pending=("creating server",))), Level.trouble,
      "interrupted while creating server", "pulumi up --refresh"),
     ("up at work", pulumi.check_last_up,
-     replace(WELL, state=State(exists=True, locks=(StackLock(Path("l"), "jan", 7, True),))),
+     replace(WELL, state=StackState(exists=True, locks=(StackLock(Path("l"), "jan", 7, True),))),
      Level.note, "at work (process 7 of jan)", ""),
     ("lock of another machine", pulumi.check_last_up,
-     replace(WELL, state=State(exists=True, locks=(StackLock(Path("l"), "jan", 7, None),))),
+     replace(WELL, state=StackState(exists=True, locks=(StackLock(Path("l"), "jan", 7, None),))),
      Level.note, "at work", ""),
-    ("never brought up", pulumi.check_last_up, replace(WELL, state=State()), Level.note,
+    ("never brought up", pulumi.check_last_up, replace(WELL, state=StackState()), Level.note,
      "never brought up", "bootstrap.py up"),
     ("port taken", docker.check_port,
      replace(WELL, port=Port(5434, "127.0.0.1", "process 9 (nc)", next_free=5435)),
@@ -384,7 +384,7 @@ class TestPulumiState:
 
     def test_nothing_there(self, tmp_path: Path) -> None:
         settings = self.lay_out(tmp_path, {})
-        assert look_at_state(settings, {}) == State()
+        assert look_at_state(settings, {}) == StackState()
 
     def test_pending_operations_and_the_lock_of_a_dead_process(self, tmp_path: Path) -> None:
         urn = "urn:pulumi:dev::velpharma::docker:index/container:Container::server"
@@ -419,7 +419,7 @@ class TestPulumiState:
     def test_the_repair_removes_a_dead_ones_lock_whole_and_no_other(self, tmp_path: Path) -> None:
         write_lock(tmp_path, pid=dead_pid())
         write_lock(tmp_path, pid=os.getpid(), name="2", at="2999-01-01T00:00:00Z")
-        facts = replace(WELL, state=State(exists=True, locks=tuple(read_locks(tmp_path))))
+        facts = replace(WELL, state=StackState(exists=True, locks=tuple(read_locks(tmp_path))))
         assert "the lock of the killed" in FIXES["clear_locks"](facts)
         assert {path.name for path in tmp_path.iterdir()} == {"2.json", "2.json.attrs"}
 

@@ -71,13 +71,13 @@ def verify(
     python -m vpdb verify backups/production_backup_20251015_120024.sql.gz
     """
     from pgseed.units import count, duration
-    from vpdb.backups import verify as engine
+    from vpdb.backups.verify import verify as restore_and_compare
 
     settings = settings_of(stack)
     server = server_of(settings)
     path = found_path(settings, file) if file else settings.backup
     with working() as progress:
-        found = engine.verify(server, settings, path, progress)
+        found = restore_and_compare(server, settings, path, progress)
     if as_json:
         print_json(
             {

@@ -26,7 +26,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class ToolVersions:
     """Versions found, and the ones this checkout asks for; a missing one is an empty text."""
 
     pulumi: str
@@ -37,7 +37,7 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StackState:
     """The stack's state in Pulumi's own file backend; `error` for any other backend."""
 
     error: str = ""
@@ -188,8 +188,8 @@ class Facts:
 
     settings: Settings
     engine: Engine
-    tools: Tools = field(default_factory=lambda: Tools("", {}, {}, {}, {}))
-    state: State = field(default_factory=State)
+    tools: ToolVersions = field(default_factory=lambda: ToolVersions("", {}, {}, {}, {}))
+    state: StackState = field(default_factory=StackState)
     port: Port | None = None
     container: ContainerState | None = None
     volume_exists: bool | None = None

@@ -15,7 +15,7 @@ from typing import Any
 
 from toolchain import backend, stack_lock, tools
 from vpdb.config import Settings
-from vpdb.doctor.facts import Facts, StackLock, State, Tools
+from vpdb.doctor.facts import Facts, StackLock, StackState, ToolVersions
 from vpdb.doctor.finding import UP, Finding, note, ok, skipped, trouble, warning
 
 _PIN = re.compile(r"^([A-Za-z0-9_-]+)==([0-9.]+)", re.MULTILINE)
@@ -23,7 +23,7 @@ _PIN = re.compile(r"^([A-Za-z0-9_-]+)==([0-9.]+)", re.MULTILINE)
 _NEEDED = ("pulumi", "pulumi-docker", "pulumi-command", "psycopg2-binary", "typer", "rich")
 
 
-def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
+def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> ToolVersions:
     """Collect versions: found here, and pinned in requirements.txt."""
     try:
         text = (project_dir / "requirements.txt").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
     }
     found = tools.find(project_dir, env) if text else None
     homes = [tools.user_home(env)] + ([found.home] if found and found.home else [])
-    return Tools(
+    return ToolVersions(
         pulumi=tools.said_version(found.cli).removeprefix("v") if found else "",
         packages={name: _package_version(name) for name in wanted},
         packages_wanted=wanted,
@@ -47,21 +47,21 @@ def look_at_tools(project_dir: Path, env: Mapping[str, str]) -> Tools:
     )
 
 
-def look_at_state(settings: Settings, env: Mapping[str, str]) -> State:
+def look_at_state(settings: Settings, env: Mapping[str, str]) -> StackState:
     """Read the stack's state and locks from the file backend."""
     folder = backend.find(settings.project_dir, env)
     if folder is None:
-        return State(error="the stack's state is not in a local folder")
+        return StackState(error="the stack's state is not in a local folder")
     state = backend.state_file(folder, settings.project, settings.stack)
     locks = backend.locks(folder, settings.project, settings.stack)
     if not state.is_file():
-        return State()
+        return StackState()
     try:
         checkpoint = json.loads(state.read_text(encoding="utf-8"))["checkpoint"]
     except (OSError, ValueError, KeyError):
-        return State(error=f"{state} cannot be read; its .bak beside it is the one before")
+        return StackState(error=f"{state} cannot be read; its .bak beside it is the one before")
     latest = checkpoint.get("latest") or {}
-    return State(
+    return StackState(
         exists=bool(latest.get("resources")) or bool(latest.get("pending_operations")),
         pending=tuple(pending(latest)),
         locks=tuple(read_locks(locks)),

@@ -19,7 +19,7 @@ WIDE = 130
 """Columns from which on a section shows all it has."""
 
 
-class Column(NamedTuple):
+class GridColumn(NamedTuple):
     """One column of a section: its head, what stands in a row's cell, and its width."""
 
     head: str
@@ -39,18 +39,18 @@ def session_grid(sessions: Sequence[Activity], view: View, width: int) -> Table:
 
     wide = width >= WIDE
     where = [
-        Column("database", lambda s: s.database, widest=32),
-        Column("client", lambda s: s.client, widest=15),
+        GridColumn("database", lambda s: s.database, widest=32),
+        GridColumn("client", lambda s: s.client, widest=15),
     ]
     columns = [
-        Column("pid", lambda s: str(s.pid), right=True),
-        Column("time", time, right=True),
-        Column("user", lambda s: s.user, widest=14),
-        Column("application", lambda s: s.application or s.kind, widest=24 if wide else 12),
+        GridColumn("pid", lambda s: str(s.pid), right=True),
+        GridColumn("time", time, right=True),
+        GridColumn("user", lambda s: s.user, widest=14),
+        GridColumn("application", lambda s: s.application or s.kind, widest=24 if wide else 12),
         *(where if wide else []),
-        Column("state", _state, widest=14 if wide else 10),
-        Column("waits for", lambda s: s.wait, widest=28 if wide else 14),
-        Column("query", lambda s: s.query, takes_the_rest=True),
+        GridColumn("state", _state, widest=14 if wide else 10),
+        GridColumn("waits for", lambda s: s.wait, widest=28 if wide else 14),
+        GridColumn("query", lambda s: s.query, takes_the_rest=True),
     ]
     return _grid(columns, sessions, expand=True)
 
@@ -60,22 +60,24 @@ def table_grid(tables: Sequence[TableRates], width: int, now: float) -> Table:
     wide = width >= WIDE
     looks = SPARK_LOOKS if wide else 10
     counts = [
-        Column("seq scans", lambda r: units.short_count(r.table.sequential_scans), right=True),
-        Column("index scans", lambda r: units.short_count(r.table.index_scans), right=True),
-        Column("vacuumed", lambda r: _moment(r.table.vacuumed_at, now), right=True),
-        Column("analyzed", lambda r: _moment(r.table.analyzed_at, now), right=True),
+        GridColumn("seq scans", lambda r: units.short_count(r.table.sequential_scans), right=True),
+        GridColumn("index scans", lambda r: units.short_count(r.table.index_scans), right=True),
+        GridColumn("vacuumed", lambda r: _moment(r.table.vacuumed_at, now), right=True),
+        GridColumn("analyzed", lambda r: _moment(r.table.analyzed_at, now), right=True),
     ]
     columns = [
-        Column("table", lambda r: r.table.name, takes_the_rest=not wide),
-        Column("rows", lambda r: units.count(r.table.rows), right=True),
-        Column("size", _size, right=True),
-        Column("dead", _dead, right=True),
-        Column("ins/s", lambda r: _rate(r.inserted_s), right=True),
-        Column("upd/s", lambda r: _rate(r.updated_s), right=True),
-        *([Column("del/s", lambda r: _rate(r.deleted_s), right=True)] if wide else []),
-        Column("writes", lambda r: Text(sparkline(r.writes, looks), "cyan"), widest=looks, least=6),
+        GridColumn("table", lambda r: r.table.name, takes_the_rest=not wide),
+        GridColumn("rows", lambda r: units.count(r.table.rows), right=True),
+        GridColumn("size", _size, right=True),
+        GridColumn("dead", _dead, right=True),
+        GridColumn("ins/s", lambda r: _rate(r.inserted_s), right=True),
+        GridColumn("upd/s", lambda r: _rate(r.updated_s), right=True),
+        *([GridColumn("del/s", lambda r: _rate(r.deleted_s), right=True)] if wide else []),
+        GridColumn(
+            "writes", lambda r: Text(sparkline(r.writes, looks), "cyan"), widest=looks, least=6
+        ),
         *(counts if wide else []),
-        Column("autovacuum" if wide else "vacuum", _autovacuum),
+        GridColumn("autovacuum" if wide else "vacuum", _autovacuum),
     ]
     return _grid(columns, tables, expand=not wide)
 
@@ -161,7 +163,7 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _grid(columns: Sequence[Column], rows: Sequence[object], *, expand: bool) -> Table:
+def _grid(columns: Sequence[GridColumn], rows: Sequence[object], *, expand: bool) -> Table:
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=expand, header_style="dim")
     for column in columns:
         grid.add_column(
