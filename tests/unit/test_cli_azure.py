@@ -17,18 +17,18 @@ from vpdb.azure.schema import as_schema, differences
 from vpdb.config import load_settings
 
 SETTINGS = load_settings(Path(__file__).resolve().parents[2], "dev")
-PRODUCTION = Production.of(SETTINGS, "s3cret", b"roots")
+PRODUCTION = Production(SETTINGS, "s3cret", b"roots")
 FINE = Probe(170004, True, True, True, True, ())
 
 
 def test_the_documented_defaults() -> None:
-    assert PRODUCTION.host == "velp-dev-dbserver.postgres.database.azure.com"
-    assert (PRODUCTION.database, PRODUCTION.user) == ("velpdevdb", "velpharma")
-    assert PRODUCTION.db_schema == "vpv4"
+    assert SETTINGS.azure_host == "velp-dev-dbserver.postgres.database.azure.com"
+    assert (SETTINGS.azure_database, SETTINGS.azure_user) == ("velpdevdb", "velpharma")
+    assert SETTINGS.azure_schema == "vpv4"
 
 
 def test_the_connection_asks_for_verified_tls_and_a_read_only_session() -> None:
-    odd = replace(PRODUCTION, user="o'neil\\x")
+    odd = replace(PRODUCTION, settings=replace(SETTINGS, azure_user="o'neil\\x"))
     parts = psycopg2.extensions.parse_dsn(odd.conninfo.replace("sslcertmode='disable' ", ""))
     assert parts["sslmode"] == "verify-full"
     assert "default_transaction_read_only=on" in parts["options"]
@@ -51,12 +51,12 @@ def test_the_connection_asks_for_verified_tls_and_a_read_only_session() -> None:
     ],
 )
 def test_a_server_that_cannot_be_dumped_is_refused(probe: Probe, words: str) -> None:
-    assert words in refusal(probe, PRODUCTION, 170000)
+    assert words in refusal(probe, SETTINGS, 170000)
 
 
 @pytest.mark.parametrize("version", [170004, 160009, 140000])
 def test_the_same_version_and_older_ones_are_fine(version: int) -> None:
-    assert refusal(replace(FINE, version=version), PRODUCTION, 170000) == ""
+    assert refusal(replace(FINE, version=version), SETTINGS, 170000) == ""
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ class Fetched:
 
 def fetch(
     server: DockerServer,
-    settings: Settings,
     production: Production,
     target: Path,
     agree: Callable[[Fetched], None],
@@ -48,13 +47,14 @@ def fetch(
     proves it and gives it the canonical form. `agree` is asked before anything is replaced, and
     raises to stop. Whatever fails, `target` is as it was.
     """
+    settings = production.settings
     if settings.azure_schema != settings.db_schema:
         raise ProductionFailed(
             f"failed to take over production's data: its schema is {settings.azure_schema}, this"
             f" stack's is {settings.db_schema}. Set `pulumi config set azureSchema` or schema"
         )
     progress("look at production", 0, 0)
-    refused = refusal(production.probe(), production, client_version(production.container))
+    refused = refusal(production.probe(), settings, client_version(settings.container))
     if refused:
         raise ProductionFailed(refused)
     with work_folder(target.parent) as folder:

@@ -62,14 +62,12 @@ def azure_backup(
         )
     server = server_of(settings)
     roots = read_roots(root_cert)
-    production = Production.of(settings, _password(settings), roots)
+    production = Production(settings, _password(settings), roots)
     if compare_schema:
         _compare(settings, production)
         return
     with working() as progress:
-        done = fetch(
-            server, settings, production, target, lambda found: _agree(found, yes), progress
-        )
+        done = fetch(server, production, target, lambda found: _agree(found, yes), progress)
     _tell(settings, done)
 
 
