@@ -75,7 +75,7 @@ def read_holder(text: str) -> Holder | None:
 
 
 def judged(locks: Path) -> Iterator[tuple[Path, Holder, bool | None]]:
-    """Give the locks in a folder, who holds them, and whether that one is dead (see is_dead).
+    """Return the locks in a folder, who holds them, and whether that one is dead (see is_dead).
 
     What cannot be read as a lock is left out.
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -80,10 +79,7 @@ class Container:
 
 
 def run(
-    *arguments: str,
-    stdin: bytes = b"",
-    timeout_s: float = 60,
-    env: Mapping[str, str] | None = None,
+    *arguments: str, stdin: bytes = b"", timeout_s: float = 60, env: Mapping[str, str] | None = None
 ) -> bytes:
     """Run `docker …` and give its standard output.
 
@@ -115,7 +111,7 @@ def run(
 
 
 def active_endpoint() -> str:
-    """Give the address of the engine that the active context, or DOCKER_HOST, means.
+    """Return the address of the engine that the active context, or DOCKER_HOST, means.
 
     GuardRefused when it runs on another machine: the database would be published there.
     """
@@ -123,17 +119,12 @@ def active_endpoint() -> str:
     if address is None:
         answer = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout_s=10)
         address = answer.decode().strip()
-    if not is_local_engine(address):
+    if not address.startswith(_LOCAL_SCHEMES):
         raise GuardRefused(
             f"failed to use the Docker engine at {address}: it is on another machine, and only a"
             " local one is supported. Run `docker context use default` and unset DOCKER_HOST"
         )
     return address
-
-
-def is_local_engine(address: str) -> bool:
-    """Tell whether an engine address is a socket of this machine."""
-    return address.startswith(_LOCAL_SCHEMES)
 
 
 def inspect(kind: str, name: str) -> dict[str, Any] | None:
@@ -159,12 +150,12 @@ def inspect_container(name: str) -> Container | None:
 
 
 def image_exists(tag: str) -> bool:
-    """Tell whether the engine holds an image of this tag."""
+    """Return whether the engine holds an image of this tag."""
     return inspect("image", tag) is not None
 
 
 def volume_exists(name: str) -> bool:
-    """Tell whether the engine holds a volume of this name."""
+    """Return whether the engine holds a volume of this name."""
     return inspect("volume", name) is not None
 
 
@@ -201,7 +192,7 @@ def _archive(container: str, path: str) -> bytes | None:
 
 
 def logs(container: str, *, lines: int = 20) -> str:
-    """Give the last lines of a container's log, both streams."""
+    """Return the last lines of a container's log, both streams."""
     done = subprocess.run(
         ["docker", "logs", "--tail", str(lines), container],
         stdout=subprocess.PIPE,
@@ -210,11 +201,6 @@ def logs(container: str, *, lines: int = 20) -> str:
         check=False,
     )
     return done.stdout.decode(errors="replace")
-
-
-def is_installed() -> bool:
-    """Tell whether there is a docker command at all."""
-    return shutil.which("docker") is not None
 
 
 def _failure(arguments: Sequence[str], stderr: str, stdout: str) -> SeedError:

@@ -34,7 +34,7 @@ def content_tag(context: Path, *, base_image: str) -> str:
 
 
 def exists(tag: str) -> bool:
-    """Tell whether the engine has the image; ServerUnreachable when the engine is silent."""
+    """Return whether the engine has the image; ServerUnreachable when the engine is silent."""
     return docker.image_exists(tag)
 
 
@@ -54,7 +54,7 @@ def ensure_built(tag: str, context: Path, *, base_image: str) -> None:
 
 
 def failing_step(stdout: str, stderr: str) -> str:
-    """Give the last lines that a failed build's step wrote, and the builder's own reason.
+    """Return the last lines that a failed build's step wrote, and the builder's own reason.
 
     BuildKit writes everything to stderr: `#7 0.41 TEXT` for a line of step 7, `#7 ERROR: …` when
     it failed, then excerpts of the step and the Dockerfile, last `ERROR: failed to build: …`. The

@@ -35,6 +35,13 @@ class Busy(SeedError):
     """Another command holds the lock for longer than this one may wait."""
 
 
+def lock_holder(session: Connection) -> tuple[str, float] | None:
+    """Name the command that holds the lock, and since how many seconds; None when nobody does."""
+    with session.cursor() as cursor:
+        cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
+        return next(iter(cursor.fetchall()), None)
+
+
 @dataclass(slots=True)
 class Work:
     """A turn at the live database `live`: `admin` is the session that holds the lock.
@@ -63,9 +70,7 @@ class Work:
                 ((taken,),) = cursor.fetchall()
                 if taken:
                     return
-                cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
-                named = (name for name, _ in cursor.fetchall())
-                holder = next(named, "a command that is just ending")
+                holder, _ = lock_holder(self.admin) or ("a command that is just ending", 0.0)
                 waited = time.monotonic() - start
                 if waited > wait_s:
                     raise Busy(
