@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +29,6 @@ from pgseed.backup.source import (
     refuse_changed,
 )
 from pgseed.backup.statement import ROWS_ONLY, Statement, Target, read_statement
-from pgseed.backup.utf8 import CheckBeside
-from pgseed.backup.window import NOT_UTF8
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress
 
@@ -67,8 +64,7 @@ class Reader:
     ) -> None:
         self._source, self._schema, self._progress = source, schema, progress
         self._must_be_complete = complete
-        self._encoding = source.check_encoding_beside()
-        self._lexer = Lexer(source, is_utf8=self._encoding is not None)
+        self._lexer = Lexer(source)
         self._hashes = HashThread()
         self._blocks: list[tuple[RowBlock, str, hashlib._Hash]] = []
         self._items: list[int | SequenceValue] = []  # in file order; a number is a block's
@@ -89,28 +85,6 @@ class Reader:
         }
 
     def read(self) -> Backup:
-        check = self._encoding
-        if check is None:
-            return self._read()
-        with closing(check):
-            try:
-                backup = self._read()
-            except (BackupRefused, UnicodeDecodeError) as error:
-                end = self._lexer.base + len(self._lexer.buffer)
-                refusal = self._not_utf8(check, check.first_fault_before(end))
-                # What was met may stand behind the first fault of the encoding, or be it.
-                if refusal and refusal.line <= (getattr(error, "line", 0) or refusal.line):
-                    raise refusal from None
-                raise
-            refusal = self._not_utf8(check, check.first_fault())
-            if refusal:
-                raise refusal
-            return backup
-
-    def _not_utf8(self, check: CheckBeside, fault: int | None) -> BackupRefused | None:
-        return None if fault is None else self._lexer.refused(*NOT_UTF8, line=check.line_of(fault))
-
-    def _read(self) -> Backup:
         lexer = self._lexer
         with self._hashes:
             while True:

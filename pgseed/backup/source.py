@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from pgseed.backup import limits
 from pgseed.backup.model import Checkpoint, Compression, FileState, SkippedStatement
-from pgseed.backup.utf8 import CheckBeside
 from pgseed.errors import BackupRefused
 
 PLAIN_DUMP = "Write it with `python -m vpdb dump`, or with `pg_dump --data-only --file=…`"
@@ -73,10 +72,6 @@ class Source(ABC):
     def read(self) -> bytes:
         """The next bytes, at most a few MiB; empty at the end. Raises BackupRefused if damaged."""
 
-    def check_encoding_beside(self) -> CheckBeside | None:
-        """Have another process look whether the file is UTF-8, where that is worth it."""
-        return None
-
     def close(self) -> None:
         self._file.close()
 
@@ -90,9 +85,6 @@ class Source(ABC):
 
 
 class PlainSource(Source):
-    def check_encoding_beside(self) -> CheckBeside | None:
-        return CheckBeside(self._file) if self.size >= limits.LARGE else None
-
     def read(self) -> bytes:
         data = self._input(limits.CHUNK)
         self.produced += len(data)
