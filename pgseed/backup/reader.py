@@ -16,7 +16,7 @@ from pathlib import Path
 from pgseed.backup import grammar
 from pgseed.backup.archive import CustomSource
 from pgseed.backup.copy_rows import copy_block, copy_target
-from pgseed.backup.hashing import Fields, HashThread
+from pgseed.backup.hashing import Fields
 from pgseed.backup.insert_rows import insert_target, insert_tuples
 from pgseed.backup.lexer import Lexer
 from pgseed.backup.model import Backup, Kind, RowBlock, SequenceValue, SkippedStatement
@@ -65,7 +65,6 @@ class Reader:
         self._source, self._schema, self._progress = source, schema, progress
         self._must_be_complete = complete
         self._lexer = Lexer(source)
-        self._hashes = HashThread()
         self._blocks: list[tuple[RowBlock, str, hashlib._Hash]] = []
         self._items: list[int | SequenceValue] = []  # in file order; a number is a block's
         self._skipped: list[SkippedStatement] = []
@@ -86,21 +85,20 @@ class Reader:
 
     def read(self) -> Backup:
         lexer = self._lexer
-        with self._hashes:
-            while True:
-                lexer.mark()
-                lexer.blank()
-                if lexer.pos == len(lexer.buffer):
-                    break
-                at_line_start = lexer.at_line_start()
-                comment = lexer.comment()
-                if comment is not None:
-                    self._comment(comment, at_line_start)
-                elif lexer.buffer[lexer.pos] == 0x5C:
-                    self._meta_command(at_line_start)
-                else:
-                    self._statement()
-                self._report()
+        while True:
+            lexer.mark()
+            lexer.blank()
+            if lexer.pos == len(lexer.buffer):
+                break
+            at_line_start = lexer.at_line_start()
+            comment = lexer.comment()
+            if comment is not None:
+                self._comment(comment, at_line_start)
+            elif lexer.buffer[lexer.pos] == 0x5C:
+                self._meta_command(at_line_start)
+            else:
+                self._statement()
+            self._report()
         self._check_end()
         self._report(last=True)
         return self._result()
@@ -171,7 +169,7 @@ class Reader:
     def _copy(self, statement: Statement) -> None:
         target = copy_target(statement, self._schema)
         self._gets_rows(target, statement.line)
-        block, digest = copy_block(self._lexer, target, self._hashes, self._report)
+        block, digest = copy_block(self._lexer, target, self._report)
         self._add_block(block, "", digest)
 
     def _insert_rows(self, target: Target, line: int, header: int) -> None:
@@ -190,7 +188,7 @@ class Reader:
                 "insert", target.schema, target.table, target.columns, line, start, end, rows
             )
             self._add_block(block, target.overriding, digest)
-        self._hashes.update(digest, b"\n".join(tuples) + b"\n")
+        digest.update(b"\n".join(tuples) + b"\n")
 
     @staticmethod
     def _continues(last: tuple[RowBlock, str, hashlib._Hash], target: Target) -> bool:
