@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from pgseed.backup import limits
-from pgseed.backup.model import Backup, Compression, SkippedStatement
+from pgseed.backup.model import Compression, SkippedStatement
 from pgseed.backup.source import CUSTOM, CompressedSource
-from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable
 
 _OLDEST, _NEWEST = (1, 13), (1, 16)
@@ -228,26 +227,3 @@ class CustomSource(CompressedSource):
                     ) from error
         if not decompressor.eof:
             raise self._refused("the archive's rows end early", "Get the file again")
-
-
-def spool_custom(backup: Backup, pg_restore: Callable[[Path, Path], None], workdir: Path) -> Backup:
-    """Turn an archive into a text dump by pg_restore, and read that.
-
-    `pg_restore` takes the archive's path and the path to write to, and does what
-    `pg_restore --data-only --file=-` does. The text stands in `workdir`, readable by this user
-    only, and is the caller's to remove. Raises BackupRefused if the text is not what the archive
-    itself holds.
-    """
-    from pgseed.backup.reader import read_backup
-
-    spool = workdir / f"{backup.path.name}.sql"
-    spool.touch(mode=0o600)
-    pg_restore(backup.path, spool)
-    text = read_backup(spool, schema=backup.schema)
-    if text.data_hash != backup.data_hash:
-        raise BackupRefused(
-            backup.path,
-            "pg_restore reads other rows from it than it holds",
-            remedy="Write it as text with `pg_dump --data-only`",
-        )
-    return replace(text, notices=backup.notices, skipped=backup.skipped)

@@ -16,18 +16,12 @@ from pathlib import Path
 from pgseed.backup import grammar
 from pgseed.backup.archive import CustomSource
 from pgseed.backup.copy_rows import copy_block, copy_target
+from pgseed.backup.files import PLAIN_DUMP, file_state, open_file, open_source, refuse_changed
 from pgseed.backup.hashing import Fields
 from pgseed.backup.insert_rows import insert_target, insert_tuples
 from pgseed.backup.lexer import Lexer
 from pgseed.backup.model import Backup, Kind, RowBlock, SequenceValue, SkippedStatement
-from pgseed.backup.source import (
-    PLAIN_DUMP,
-    Source,
-    file_state,
-    open_file,
-    open_source,
-    refuse_changed,
-)
+from pgseed.backup.source import Source
 from pgseed.backup.statement import ROWS_ONLY, Statement, Target, read_statement
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress
@@ -53,7 +47,7 @@ def read_backup(
         source = open_source(path, file)
         backup = Reader(source, schema, progress, complete=not seed).read()
         refuse_changed(path, file, state)
-        return replace(backup, file_state=state, checkpoints=tuple(source.checkpoints))
+        return replace(backup, file_state=state)
 
 
 class Reader:

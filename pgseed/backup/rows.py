@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from pgseed.backup.files import file_state, open_file, open_source
 from pgseed.backup.insert_rows import insert_target, insert_tuples
 from pgseed.backup.lexer import Lexer
 from pgseed.backup.model import Backup, RowBlock
-from pgseed.backup.source import GzipSource, Source, file_state, open_file, open_source
+from pgseed.backup.source import Source
 from pgseed.errors import BackupRefused
 
 
@@ -81,15 +82,11 @@ def _source_at(backup: Backup, offset: int) -> Source:
     try:
         if file_state(file) != backup.file_state:
             raise BackupRefused(backup.path, "it has changed since it was read", remedy="Try again")
+        source = open_source(backup.path, file)
         if backup.compression == "none" and backup.kind != "custom":
-            source = open_source(backup.path, file)
             file.seek(offset)
             source.consumed = source.produced = offset
-            return source
-        near = [c for c in backup.checkpoints if c.uncompressed <= offset]
-        if near and backup.kind != "custom":
-            return GzipSource(backup.path, file, backup.size_bytes, start=near[-1])
-        return open_source(backup.path, file)
+        return source
     except BaseException:
         file.close()
         raise
@@ -106,7 +103,6 @@ class _Limited(Source):
         # Compression stays "none": what the lexer looks for at a compressed file's start is done.
         self.path, self.size = source.path, block.size
         self.consumed = self.produced = 0
-        self.checkpoints = []
         self._source, self._left = source, block.size
         self._skip = block.start - source.produced
 

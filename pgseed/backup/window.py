@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 
 from pgseed.backup import limits
-from pgseed.backup.source import Source, refuse_foreign
+from pgseed.backup.files import refuse_foreign
+from pgseed.backup.source import Source
 from pgseed.errors import BackupRefused
 
 _NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=UTF8`")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pgseed.backup.copy_text import NULL, line_batches, value
+from pgseed.backup.files import open_file, open_source
 from pgseed.backup.model import Backup, RowBlock
 from pgseed.backup.reader import read_backup
-from pgseed.backup.source import open_file, open_source
 from pgseed.diff.backups import BackupDiff, RowChange, SequenceDiff, TableDiff
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable

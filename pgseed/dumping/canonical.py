@@ -26,9 +26,10 @@ import psycopg2
 import psycopg2.extensions
 
 from pgseed.backup.compress import compress, compression_of
+from pgseed.backup.files import file_state
 from pgseed.backup.model import Backup
 from pgseed.backup.reader import Reader, read_backup
-from pgseed.backup.source import PlainSource, file_state
+from pgseed.backup.source import PlainSource
 from pgseed.backup.work_folder import put_in_place, work_folder
 from pgseed.dumping.writer import DumpWriter, SchemaText
 from pgseed.errors import BackupRefused, SeedError

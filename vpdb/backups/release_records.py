@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pgseed.backup.source import open_file, open_source
+from pgseed.backup.files import open_file, open_source
 from pgseed.dumping.layout import header
 from pgseed.errors import BackupRefused
 
