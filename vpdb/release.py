@@ -21,12 +21,12 @@ import psycopg2.extensions
 from pgseed.databases.catalog import count_rows, read_tables
 from pgseed.databases.retention import find_live
 from pgseed.databases.stamp import list_databases
+from pgseed.dumping import read_notes
 from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet, while_heard
 from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
 from pgseed.units import count
 from vpdb import bulk, loader
-from vpdb.backups.release_records import read_notes
 from vpdb.backups.team_dump import Dumped, dump_live, target_of_team
 from vpdb.config import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pgseed.databases.sessions import Session, sessions_in
-from pgseed.dumping.canonical import Dump, write_dump
+from pgseed.dumping import Dump, dump
 from pgseed.errors import SeedError
 from pgseed.live import history
 from pgseed.live.adopt import adopt_dump, dump_horizon
@@ -264,11 +264,11 @@ def test_a_database_that_took_the_dumped_ones_place_is_not_adopted(
     stack.ask(CHANGE)
 
     def write_then_reset(*arguments: Any, **options: Any) -> Dump:
-        done = write_dump(*arguments, **options)
+        done = dump(*arguments, **options)
         history.reset(stack.server, stack.settings(), never)
         return done
 
-    monkeypatch.setattr("vpdb.backups.team_dump.write_dump", write_then_reset)
+    monkeypatch.setattr("vpdb.backups.team_dump.dump", write_then_reset)
     dumped = dump_live(stack.server, stack.settings())
     assert stack.ask(MINE) == [(0,)]
     assert not dumped.adopted

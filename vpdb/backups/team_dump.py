@@ -13,8 +13,7 @@ from pgseed.backup.work_folder import work_folder
 from pgseed.databases.catalog import read_tables
 from pgseed.databases.drop import drop
 from pgseed.databases.lock import locked
-from pgseed.dumping.canonical import write_dump
-from pgseed.dumping.schema_part import container_schema
+from pgseed.dumping import DumpOptions, dump, read_notes
 from pgseed.errors import SeedError
 from pgseed.live.adopt import adopt_dump, dump_horizon
 from pgseed.progress import Progress, quiet
@@ -22,7 +21,7 @@ from pgseed.server import Server, told_as
 from pgseed.template.build import schema_database
 from vpdb.backups.dated_copies import date_of, dated_name, keep_dated_copy, plan_retention
 from vpdb.backups.git_size import size_advice
-from vpdb.backups.release_records import read_notes
+from vpdb.backups.schema_part import container_schema
 from vpdb.config import Settings, project_defaults
 from vpdb.content import choose_content
 
@@ -66,25 +65,23 @@ def dump_live(
     schema = settings.db_schema
     kept_notes = read_notes(target_of_team(settings)) if notes is None else notes
     horizon = dump_horizon(server)
-    dump = write_dump(
-        lambda: server.connect(live, purpose="dump"),
-        target,
-        schema=schema,
+    options = DumpOptions(
         expected=None if full else schema_columns(server, settings, progress),
         schema_text=container_schema(server.container, live, schema) if full else None,
         notes=() if full else tuple(kept_notes),
-        database=database,
+        oid=database,
         progress=progress,
     )
+    written = dump(server, live, target, schema=schema, options=options)
     why_not = _why_not_adopted(settings, target, full=full)
     if not why_not:
         content = choose_content(settings.project_dir, settings)
-        why_not = adopt_dump(server, settings, content, dump.database, horizon, progress)
+        why_not = adopt_dump(server, settings, content, written.database, horizon, progress)
     copy, removed = None, tuple[str, ...]()
     if not out:
-        copy, removed = _keep(target, settings, dump.changed, full=full, moment=moment)
-    advice = size_advice(_shown(target, settings), dump.backup.size_bytes) if not full else ""
-    return Dumped(dump.backup, dump.changed, not why_not, why_not, copy, removed, advice)
+        copy, removed = _keep(target, settings, written.changed, full=full, moment=moment)
+    advice = size_advice(_shown(target, settings), written.backup.size_bytes) if not full else ""
+    return Dumped(written.backup, written.changed, not why_not, why_not, copy, removed, advice)
 
 
 def schema_columns(

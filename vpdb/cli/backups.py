@@ -167,15 +167,16 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
         return
     import tempfile
 
-    from pgseed.dumping.canonical import write_dump
+    from pgseed.dumping import DumpOptions, dump
 
     server = server_of(settings)
     with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
-        yield write_dump(
-            lambda: server.connect(settings.database, purpose="diff"),
+        yield dump(
+            server,
+            settings.database,
             Path(folder) / "live.sql",
             schema=settings.db_schema,
-            progress=progress,
+            options=DumpOptions(progress=progress),
         ).backup
 
 

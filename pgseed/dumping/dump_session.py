@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import psycopg2.extensions
 from psycopg2 import sql
 
-from pgseed.dumping.layout import DumpTable, SequenceState, SortColumn
+from pgseed.dumping.tables import DumpTable, SequenceState, SortColumn
 from pgseed.queries import query
-from pgseed.sql_names import quote_literal
 
 Connection = psycopg2.extensions.connection
 
@@ -35,29 +31,22 @@ _SETTINGS = {
 }
 
 
-def begin(connection: Connection, snapshot: str = "") -> str:
-    """Start the one transaction of a dump, or join the one that exported `snapshot`.
+def begin(connection: Connection) -> tuple[int, str]:
+    """Start the one transaction of a dump.
 
-    Returns the snapshot's name for others to join.
+    Returns the database's oid, which it keeps under every name, and the snapshot's name, for
+    others to join.
     """
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        if snapshot:
-            cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
         for name, value in _SETTINGS.items():
             cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
-        if snapshot:
-            return snapshot
-        cursor.execute("SELECT pg_export_snapshot()")
-        return str(_row(cursor)[0])
-
-
-def read_database(connection: Connection) -> int:
-    """The oid of the session's database, which it keeps under every name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
-        return int(_row(cursor)[0])
+        cursor.execute(
+            "SELECT oid, pg_export_snapshot() FROM pg_database WHERE datname = current_database()"
+        )
+        ((oid, snapshot),) = cursor.fetchall()
+        return int(oid), str(snapshot)
 
 
 def read_tables(connection: Connection, schema: str) -> list[DumpTable]:
@@ -75,12 +64,6 @@ def read_tables(connection: Connection, schema: str) -> list[DumpTable]:
             )
             for oid, name, size, columns, key, triggers in cursor.fetchall()
         ]
-
-
-def read_keys(connection: Connection, schema: str) -> dict[str, tuple[str, ...]]:
-    """The primary key's columns per qualified table; tables without one are not listed."""
-    tables = read_tables(connection, schema)
-    return {t.qualified: tuple(column.name for column in t.key) for t in tables if t.key}
 
 
 def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]:
@@ -103,31 +86,3 @@ def read_sequences(connection: Connection, schema: str) -> list[SequenceState]:
         ]
         cursor.execute(sql.SQL(" UNION ALL ").join(parts))
         return [SequenceState(*row) for row in cursor.fetchall()]
-
-
-def conditions(connection: Connection, table: DumpTable, pieces: int) -> list[str]:
-    """Conditions that cut a table into pieces of about the same size, in the order of its key.
-
-    Where they cut is sampled and does not show in the dump.
-    """
-    if pieces < 2 or not table.key:
-        return [""]
-    key = table.key[0].expression
-    shares = [number / pieces for number in range(1, pieces)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY {key})::text[]"
-            f" FROM {table.qualified} TABLESAMPLE SYSTEM (1)",
-            (shares,),
-        )
-        found = _row(cursor)[0] or []
-    points = [quote_literal(value) for value in dict.fromkeys(found) if value is not None]
-    below = [*(f"{key} < {point}" for point in points), ""]
-    above = ["", *(f"{key} >= {point}" for point in points)]
-    return [" AND ".join(filter(None, pair)) for pair in zip(above, below, strict=True)]
-
-
-def _row(cursor: psycopg2.extensions.cursor) -> Sequence[Any]:
-    row = cursor.fetchone()
-    assert row is not None
-    return row
