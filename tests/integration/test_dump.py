@@ -19,7 +19,7 @@ from psycopg2 import sql
 from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
 from pgseed.backup.rows import open_rows
-from pgseed.dumping import Dump, DumpOptions, DumpRefused, dump
+from pgseed.dumping import Dump, DumpOptions, DumpRefused, SchemaText, dump
 from pgseed.errors import SeedError
 from pgseed.server import Server
 from tests.support.contents import ask, rows_of
@@ -368,16 +368,17 @@ def test_a_lost_connection_leaves_the_old_dump(databases: Databases, tmp_path: P
     target = tmp_path / "dump.sql"
     target.write_text("the old one")
 
-    def cut(phase: str, done: int, total: int) -> None:
+    def cut(_snapshot: str) -> SchemaText:
         ask(
             databases.server,
             "postgres",
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
             name,
         )
+        return SchemaText()
 
     with pytest.raises(SeedError, match="failed to dump the database"):
-        databases.dump(name, target, progress=cut)
+        databases.dump(name, target, schema_text=cut)
     assert target.read_text() == "the old one"
 
 
