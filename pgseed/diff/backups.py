@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from pgseed.backup.copy_text import line_batches, values
+from pgseed.backup.copy_text import values
 from pgseed.backup.model import Backup, RowBlock
+from pgseed.backup.rows import line_batches
 from pgseed.diff.differing_rows import DifferingRows
 from pgseed.progress import Progress, quiet
 

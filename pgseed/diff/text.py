@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from pgseed.backup.copy_text import NULL, line_batches, value
+from pgseed.backup.copy_text import NULL, value
 from pgseed.backup.files import open_file, open_source
 from pgseed.backup.model import Backup, RowBlock
 from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import line_batches
 from pgseed.diff.backups import BackupDiff, RowChange, SequenceDiff, TableDiff
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable

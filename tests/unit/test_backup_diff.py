@@ -203,8 +203,8 @@ def test_a_large_unordered_comparison_stays_small_in_memory(tmp_path: Path) -> N
     code = """
 import sys
 from pathlib import Path
-from pgseed.backup.copy_text import line_batches
 from pgseed.backup.reader import read_backup
+from pgseed.backup.rows import line_batches
 from pgseed.diff.differing_rows import DifferingRows
 old, new = (read_backup(Path(p), schema="vpv4") for p in sys.argv[1:])
 rows = DifferingRows(limit_bytes=3_000_000)
