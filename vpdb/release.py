@@ -27,7 +27,7 @@ from pgseed.progress import Progress, quiet, while_heard
 from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
 from pgseed.units import count
 from vpdb import bulk, loader
-from vpdb.backups.team_dump import Dumped, dump_live, target_of_team
+from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, target_of_team
 from vpdb.config import Settings
 
 DATA_DIR = Path("data")
@@ -139,9 +139,8 @@ def make_release(
                 " Run it again"
             )
         notes = with_record(read_notes(target_of_team(settings)), plan)
-        dumped = dump_live(
-            server, settings, notes=notes, database=live.oid if live else None, progress=progress
-        )
+        wish = DumpWish(notes=notes, database=live.oid if live else None)
+        dumped = dump_live(server, settings, wish, progress)
         return Released(plan, before, schema_counts(server, settings), dumped)
 
 

@@ -16,7 +16,7 @@ from pgseed.backup.model import Compression, FileState
 from pgseed.backup.source import CUSTOM, GZIP, ZSTD, GzipSource, PlainSource, Source, ZstdSource
 from pgseed.errors import BackupRefused
 
-PLAIN_DUMP = "Write it with `python -m vpdb dump`, or with `pg_dump --data-only --file=…`"
+PLAIN_DUMP = "Write it with `pg_dump --data-only --file=…`"
 
 # First bytes -> what the file is. Sources: the formats' specifications; for Git LFS its spec.md.
 _NOT_A_BACKUP: tuple[tuple[bytes, str, str], ...] = (
@@ -70,9 +70,7 @@ def open_file(path: Path) -> FileIO:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         raise BackupRefused(
-            path,
-            "there is no such file",
-            remedy="`python -m vpdb backups` lists the ones there are",
+            path, "there is no such file", remedy="Name one that is there"
         ) from None
     except PermissionError:
         raise BackupRefused(

@@ -1,8 +1,4 @@
-"""A comparison of backups in words, and a backup as text that `git diff` can show.
-
-Git calls `python -m vpdb textconv FILE` where .gitattributes says `diff=velpharma-backup` and the
-configuration names it; `GIT_CONFIGURATION` are the commands that do.
-"""
+"""A comparison of backups in words, and a backup as text that `git diff` can show."""
 
 from __future__ import annotations
 
@@ -21,12 +17,6 @@ from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable
 from pgseed.units import count
 
-GIT_CONFIGURATION = (
-    ("diff.velpharma-backup.textconv", "python -m vpdb textconv"),
-    # Lines at the margin name a row; git shows the nearest one above each change.
-    ("diff.velpharma-backup.xfuncname", "^([^ ].*)$"),
-    ("diff.velpharma-backup.cachetextconv", "true"),
-)
 _SCHEMA = re.compile(
     rb'^(?:COPY|INSERT INTO)\s+("(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w\x80-\xff$]*)\.', re.MULTILINE
 )

@@ -131,13 +131,13 @@ def _write(
     oid, snapshot = dump_session.begin(connection)
     if options.oid not in (None, oid):
         raise DumpRefused(
-            "failed to dump the database: another one took the place of the one meant (a reset,"
-            " undo, restore or `pulumi up` meanwhile). The file is as it was; begin anew"
+            "failed to dump the database: another one took the place of the one meant (a load,"
+            " reset, undo or restore meanwhile). The file is as it was; begin anew"
         )
     tables = dump_session.read_tables(connection, schema)
     if not tables:
         raise DumpRefused(
-            f"failed to dump the database: schema {schema} has no tables. Run `pulumi up` first"
+            f"failed to dump the database: schema {schema} has no tables. Load it first"
         )
     if options.expected is not None:
         check_fits(tables, options.expected)

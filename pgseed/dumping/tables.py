@@ -138,6 +138,6 @@ def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[st
     if surplus:
         shown = ", ".join(surplus[:5]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
         raise DumpRefused(
-            f"failed to dump the database: postgres/init/ does not have {shown}. Add it there, or"
+            f"failed to dump the database: the project's schema does not have {shown}. Add it there, or"
             " drop it from the database, and dump again"
         )

@@ -15,7 +15,7 @@ from pgseed.live.status import IN_STEP, LOCALLY_CHANGED, STALE, read_status
 from pgseed.server import MAINTENANCE_DATABASE
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, rows_of
-from vpdb.backups.team_dump import dump_live
+from vpdb.backups.team_dump import DumpWish, dump_live
 from vpdb.content import Content
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
@@ -269,7 +269,7 @@ def test_a_database_that_took_the_dumped_ones_place_is_not_adopted(
         return done
 
     monkeypatch.setattr("vpdb.backups.team_dump.dump", write_then_reset)
-    dumped = dump_live(stack.server, stack.settings())
+    dumped = dump_live(stack.server, stack.settings(), DumpWish())
     assert stack.ask(MINE) == [(0,)]
     assert not dumped.adopted
     assert "took the place" in dumped.why_not_adopted

@@ -20,9 +20,10 @@ from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
 from pgseed.diff.backups import BackupDiff, TableDiff, compare_backups
 from pgseed.diff.differing_rows import DifferingRows
-from pgseed.diff.text import GIT_CONFIGURATION, describe, write_textconv
+from pgseed.diff.text import describe, write_textconv
 from pgseed.sql_names import quote_literal
 from tests.hostile import COMPLETE
+from vpdb.backups.git_settings import DIFF_CONFIGURATION
 
 Write = Callable[[str], Backup]
 
@@ -294,7 +295,7 @@ def test_git_diff_shows_the_changed_value_under_its_row(tmp_path: Path) -> None:
         ).stdout
 
     git("init", "-q")
-    for name, setting in GIT_CONFIGURATION:
+    for name, setting in DIFF_CONFIGURATION:
         git("config", name, setting.replace("python -m vpdb textconv", f"{sys.executable} conv.py"))
     root = Path(__file__).resolve().parents[2]
     (tmp_path / "conv.py").write_text(

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pgseed.backup.compress import compress, compression_of
 from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
-from pgseed.backup.work_folder import work_folder
+from pgseed.backup.work_folder import put_in_place, work_folder
 from pgseed.diff.backups import BackupDiff, compare_backups
 from pgseed.dumping import DumpOptions, dump
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
 from pgseed.server import Server
 from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
-from vpdb.backups.dated_copies import dated_name, plan_retention
+from vpdb.backups.dated_copies import keep_dated_copy
 from vpdb.backups.team_dump import schema_columns
 from vpdb.backups.verify import restored
 from vpdb.config import Settings
@@ -86,9 +87,6 @@ def fetch(
 
 def write_or_move(canonical: Path, target: Path, settings: Settings, progress: Progress) -> Backup:
     """Put the canonical file in place, compressed where the target's name asks for it."""
-    from pgseed.backup.compress import compress, compression_of
-    from pgseed.backup.work_folder import put_in_place
-
     finished = canonical
     if compression_of(target) != "none":
         finished = canonical.with_name(f"canonical{target.suffix}")
@@ -105,16 +103,7 @@ def keep_aside(target: Path, keep: int, now: datetime) -> Path | None:
     """
     if not target.exists():
         return None
-    copy = target.parent / dated_name(target.name, now)
-    with work_folder(target.parent) as work:
-        import shutil
-
-        shutil.copy2(target, work / copy.name)
-        (work / copy.name).replace(copy)
-    names = (path.name for path in target.parent.iterdir())
-    for name in plan_retention(names, target.name, max(1, keep)).remove:
-        (target.parent / name).unlink()
-    return copy
+    return keep_dated_copy(target, keep=max(1, keep), now=now)[0]
 
 
 def _readable(path: Path, settings: Settings) -> Backup | None:

@@ -64,11 +64,12 @@ def textconv(
     import subprocess
     import sys
 
-    from pgseed.diff.text import GIT_CONFIGURATION, write_textconv
+    from pgseed.diff.text import write_textconv
+    from vpdb.backups.git_settings import DIFF_CONFIGURATION
 
     if install:
         folder = settings_of(stack).project_dir
-        for key, value in GIT_CONFIGURATION:
+        for key, value in DIFF_CONFIGURATION:
             # Git runs it in a plain shell, where this Python may not be the first on PATH.
             value = value.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
             subprocess.run(["git", "config", key, value], cwd=folder, check=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pgseed import units
+from vpdb.backups.git_settings import LIMIT_BYTES
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, warning
-
-TOO_LARGE_BYTES = 50 << 20
-"""From here on GitHub warns of a file; it refuses 100 MB."""
 
 
 def backup(facts: Facts) -> Finding:
@@ -40,7 +38,7 @@ def backup_size(facts: Facts) -> Finding:
     found = facts.backup
     if found is None or not found.exists:
         return skipped("there is no backup")
-    if found.size_bytes <= TOO_LARGE_BYTES or found.git_lfs:
+    if found.size_bytes <= LIMIT_BYTES or found.git_lfs:
         held = ", kept by Git LFS" if found.git_lfs else ""
         return ok(f"{units.size(found.size_bytes)}{held}")
     compressed = (
