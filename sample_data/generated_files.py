@@ -11,8 +11,9 @@ from typing import IO
 
 from master_data import tables
 from master_data.tables import TABLES, Column, Table
+from pgseed.backup.model import SequenceValue
 from pgseed.dumping import dump_text
-from pgseed.dumping.tables import DumpTable, SequenceState, order_tables
+from pgseed.dumping.tables import DumpTable, order_tables
 from sample_data.generator import KEY_OF_ID, Row, Size, rows
 
 _SCHEMA = "vpv4"
@@ -66,10 +67,10 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
             stream.write(dump_text.TABLE_FOOTER)
         for name, identity in sorted(_identities().items()):
             # Ids count from 1; a sequence that was never used gives 1 next.
-            state = SequenceState(
-                f"{name}_{identity}_seq", max(1, written[name]), written[name] > 0
+            value = SequenceValue(
+                _SCHEMA, f"{name}_{identity}_seq", max(1, written[name]), written[name] > 0
             )
-            stream.write(dump_text.sequence_text(_SCHEMA, state))
+            stream.write(dump_text.sequence_text(value))
         stream.write(dump_text.footer(replica=False))
     return written
 

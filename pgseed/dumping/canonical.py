@@ -157,7 +157,7 @@ def _write(
             out.write(dump_text.TABLE_FOOTER.encode())
             rows[table.qualified] = cursor.rowcount
         for sequence in sequences:
-            out.write(dump_text.sequence_text(schema, sequence).encode())
+            out.write(dump_text.sequence_text(sequence).encode())
         out.write(text.after.encode())
         out.write(dump_text.footer(replica=replica).encode())
     return oid, rows

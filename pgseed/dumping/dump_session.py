@@ -5,7 +5,8 @@ from __future__ import annotations
 import psycopg2.extensions
 from psycopg2 import sql
 
-from pgseed.dumping.tables import DumpTable, SequenceState, SortColumn
+from pgseed.backup.model import SequenceValue
+from pgseed.dumping.tables import DumpTable, SortColumn
 from pgseed.queries import query
 
 Connection = psycopg2.extensions.connection
@@ -72,7 +73,7 @@ def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]
         return {(origin, to) for origin, to in cursor.fetchall()}
 
 
-def read_sequences(connection: Connection, schema: str) -> list[SequenceState]:
+def read_sequences(connection: Connection, schema: str) -> list[SequenceValue]:
     with connection.cursor() as cursor:
         cursor.execute(query("dump_sequences"), {"schema": schema})
         names = [name for (name,) in cursor.fetchall()]
@@ -85,4 +86,4 @@ def read_sequences(connection: Connection, schema: str) -> list[SequenceState]:
             for name in names
         ]
         cursor.execute(sql.SQL(" UNION ALL ").join(parts))
-        return [SequenceState(*row) for row in cursor.fetchall()]
+        return [SequenceValue(schema, *row) for row in cursor.fetchall()]

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pgseed.backup.files import open_file, open_source
-from pgseed.dumping.tables import DumpTable, SequenceState
+from pgseed.backup.model import SequenceValue
+from pgseed.dumping.tables import DumpTable
 from pgseed.errors import BackupRefused
-from pgseed.sql_names import qualified_name, quote_literal
+from pgseed.sql_names import quote_literal
 
 _TITLE = "--\n-- {}\n--\n\n"
 _REPLICA = """-- Triggers or a cycle of foreign keys: both are off for these rows (superuser only).
@@ -48,13 +49,13 @@ def table_header(table: DumpTable) -> str:
 TABLE_FOOTER = "\\.\n\n\n"
 
 
-def sequence_text(schema: str, sequence: SequenceState) -> str:
-    title = f"Name: {_comment(sequence.name)}; Type: SEQUENCE SET; Schema: {_comment(schema)}"
-    name = quote_literal(qualified_name(schema, sequence.name))
-    called = "true" if sequence.is_called else "false"
+def sequence_text(value: SequenceValue) -> str:
+    title = f"Name: {_comment(value.sequence)}; Type: SEQUENCE SET"
+    title += f"; Schema: {_comment(value.schema)}"
+    name = quote_literal(value.name)
+    called = "true" if value.is_called else "false"
     return (
-        _TITLE.format(title)
-        + f"SELECT pg_catalog.setval({name}, {sequence.value}, {called});\n\n\n"
+        _TITLE.format(title) + f"SELECT pg_catalog.setval({name}, {value.value}, {called});\n\n\n"
     )
 
 

@@ -68,15 +68,6 @@ class DumpTable:
 
 
 @dataclass(frozen=True, slots=True)
-class SequenceState:
-    """What setval() takes to give a sequence the same next value."""
-
-    name: str
-    value: int
-    is_called: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """Tables so that rows come after the rows they refer to; `cyclic` ones cannot be so ordered."""
 
@@ -138,6 +129,6 @@ def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[st
     if surplus:
         shown = ", ".join(surplus[:5]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
         raise DumpRefused(
-            f"failed to dump the database: the project's schema does not have {shown}. Add it there, or"
-            " drop it from the database, and dump again"
+            f"failed to dump the database: the project's schema does not have {shown}. Add it"
+            " there, or drop it from the database, and dump again"
         )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgseed.backup.model import SequenceValue
 from pgseed.backup.reader import read_backup
 from pgseed.backup.work_folder import leftovers, put_in_place, work_folder
 from pgseed.dumping import read_notes
@@ -18,7 +19,6 @@ from pgseed.dumping.dump_text import TABLE_FOOTER, footer, header, sequence_text
 from pgseed.dumping.tables import (
     DumpRefused,
     DumpTable,
-    SequenceState,
     SortColumn,
     check_fits,
     order_tables,
@@ -114,7 +114,7 @@ def test_what_is_written_is_what_our_own_reader_takes(
     it = table(1, name, "a", name)
     text = header(replica=replica, notes=["release 2026-11", "x\n\\! y"])
     text += table_header(it) + "1\t2\n" + TABLE_FOOTER
-    text += sequence_text("vpv4", SequenceState(name, -3, is_called=False))
+    text += sequence_text(SequenceValue("vpv4", name, -3, is_called=False))
     text += footer(replica=replica)
     path = tmp_path / "dump.sql"
     path.write_text(text, newline="")
