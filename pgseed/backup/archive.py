@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from pgseed.backup import limits
 from pgseed.backup.model import Compression, SkippedStatement
-from pgseed.backup.source import CUSTOM, CompressedSource
+from pgseed.backup.source import CUSTOM, ZSTD_PIECE, CompressedSource, zstd_decompressor
 from pgseed.sql_names import printable
 
 _OLDEST, _NEWEST = (1, 13), (1, 16)
@@ -47,21 +47,6 @@ class Entry:
     copy: str
     schema: str
     has_data: bool
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-class _Plain:
-    """Stands for a decompressor where nothing is compressed."""
-
-    eof = True
-
-    def decompress(self, data: bytes, /) -> bytes:
-        return data
 
 
 class CustomSource(CompressedSource):
@@ -203,27 +188,26 @@ class CustomSource(CompressedSource):
                 f"the archive's rows of {printable(entry.tag)} are not where they belong",
                 "Get the file again",
             )
-        decompressor: _Decompressor = _Plain()
+        unpack: Any = None
         damaged: type[Exception] = zlib.error
         if self.compression == "gzip":
-            decompressor = zlib.decompressobj()
+            unpack = zlib.decompressobj()
         elif self.compression == "zstd":
-            import zstandard  # only here, as in source.py
-
-            damaged = zstandard.ZstdError
-            decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            unpack, damaged = zstd_decompressor()
         while size := self._int():
             if size < 0 or size > limits.ROW:
                 raise self._refused("the archive's rows are damaged", "Get the file again")
             data = self._exactly(size)
+            if unpack is None:
+                yield data
+                continue
             # By small pieces, because neither decompressor bounds what comes out of one.
-            step = 2048 if self.compression != "none" else size
-            for start in range(0, size, step):
+            for start in range(0, size, ZSTD_PIECE):
                 try:
-                    yield decompressor.decompress(data[start : start + step])
+                    yield unpack.decompress(data[start : start + ZSTD_PIECE])
                 except damaged as error:
                     raise self._refused(
                         f"the archive's rows are damaged ({error})", "Get the file again"
                     ) from error
-        if not decompressor.eof:
+        if unpack is not None and not unpack.eof:
             raise self._refused("the archive's rows end early", "Get the file again")
