@@ -11,8 +11,9 @@ from typing import IO
 
 from master_data import tables
 from master_data.tables import TABLES, Column, Table
-from pgseed.dumping import layout as dump_plan
-from pgseed.dumping.layout import DumpTable
+from pgseed.backup.model import SequenceValue
+from pgseed.dumping import dump_text
+from pgseed.dumping.tables import DumpTable, order_tables
 from sample_data.generator import KEY_OF_ID, Row, Size, rows
 
 _SCHEMA = "vpv4"
@@ -59,18 +60,18 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
     size = Size.of(scale)
     written: dict[str, int] = {}
     with _replaced(path) as stream:
-        stream.write(dump_plan.header(replica=False))
+        stream.write(dump_text.header(replica=False))
         for table in _dump_order():
-            stream.write(dump_plan.table_header(table))
+            stream.write(dump_text.table_header(table))
             written[table.name] = _write_copy_rows(stream, _dump_rows(table.name, size))
-            stream.write(dump_plan.TABLE_FOOTER)
+            stream.write(dump_text.TABLE_FOOTER)
         for name, identity in sorted(_identities().items()):
             # Ids count from 1; a sequence that was never used gives 1 next.
-            state = dump_plan.SequenceState(
-                f"{name}_{identity}_seq", max(1, written[name]), written[name] > 0
+            value = SequenceValue(
+                _SCHEMA, f"{name}_{identity}_seq", max(1, written[name]), written[name] > 0
             )
-            stream.write(dump_plan.sequence_text(_SCHEMA, state))
-        stream.write(dump_plan.footer(replica=False))
+            stream.write(dump_text.sequence_text(value))
+        stream.write(dump_text.footer(replica=False))
     return written
 
 
@@ -85,7 +86,7 @@ def _dump_order() -> tuple[DumpTable, ...]:
         if column.reference
     }
     found = [DumpTable(oids[name], _SCHEMA, name, listed) for name, listed in columns.items()]
-    return dump_plan.order_tables(found, references).tables
+    return order_tables(found, references).tables
 
 
 def _dump_rows(name: str, size: Size) -> Iterable[Row]:

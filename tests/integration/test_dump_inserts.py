@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from pgseed.backup.copy_text import line_batches, values
+from pgseed.backup.copy_text import values
 from pgseed.backup.reader import read_backup
-from pgseed.backup.rows import insert_statements
+from pgseed.backup.rows import insert_statements, line_batches
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import quote_literal
 from vpdb.server.docker_server import DockerServer
