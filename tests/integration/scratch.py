@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2.extensions
 from psycopg2 import sql
 
-from master_data.load import LoadResult, load_files
+from master_data.load import LoadOptions, LoadResult, MasterDataLoad
+from pgseed.progress import Progress, quiet
 from sample_data.generated_files import generate_csvs
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT
@@ -44,20 +46,19 @@ class Scratch:
         path.write_text(content, encoding="utf-8", newline="")
         return path
 
-    def load(self, *paths: Path, **options: object) -> LoadResult:
+    def load(self, *paths: Path, progress: Progress = quiet, **options: Any) -> LoadResult:
         with self.server.session(self.database) as connection:
-            return self.load_with(connection, *paths, **options)
+            return self.load_with(connection, *paths, progress=progress, **options)
 
     def load_with(
-        self, connection: psycopg2.extensions.connection, *paths: Path, **options: object
+        self,
+        connection: psycopg2.extensions.connection,
+        *paths: Path,
+        progress: Progress = quiet,
+        **options: Any,
     ) -> LoadResult:
-        return load_files(
-            connection,
-            paths,
-            schema=SCHEMA,
-            rejected_dir=self.rejected,
-            **options,  # type: ignore[arg-type]
-        )
+        given = LoadOptions(SCHEMA, self.rejected, **options)
+        return MasterDataLoad(paths, given).run(connection, progress)
 
 
 def run_init(server: DockerServer, database: str, variables: dict[str, str] = VARIABLES) -> None:

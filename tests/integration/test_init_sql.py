@@ -145,7 +145,7 @@ def test_the_loaders_description_is_that_of_the_schema(example: Scratch, table: 
             assert name == table.identity
         elif name in known:
             column = known[str(name)]
-            assert (column.required, column.defaulted) == (not_null, has_default), name
+            assert (not column.optional, column.defaulted) == (not_null, has_default), name
             assert type_name in types_of(column), name
             if column.reference or column.kind != "choice" or type_name == "text":
                 continue
@@ -201,7 +201,7 @@ def test_tables_and_checks_explain_themselves(example: Scratch) -> None:
         "SELECT conname FROM pg_constraint WHERE connamespace = 'vpv4'::regnamespace"
         " AND contype = 'c' AND obj_description(oid, 'pg_constraint') IS NULL"
         " AND conrelid <> %s::regclass",
-        f"vpv4.{tables.IMPORT_LOG}",
+        f"vpv4.{tables.IMPORT_LOG.name}",
     )
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from master_data import load
 from master_data.faults import CsvRefused, LoadFailed
 from master_data.proposal import Counts
 from master_data.tables import TABLES
@@ -49,7 +48,9 @@ def test_loaded_files_give_the_rows_and_ids_of_the_backup(
     generate_csvs(csvs, 1)
     result = empty.load(*csvs.glob("*.csv"))
     assert result.committed
-    assert {file.table: file.read for file in result.files}["adverse_drug_reactions"] == 29_222
+    assert {each.file.table.name: each.read for each in result.files}[
+        "adverse_drug_reactions"
+    ] == 29_222
     backup = Path(__file__).parents[2] / "backups" / "production_backup_data_only.sql"
     with new_database(server) as other:
         run_init(server, other)
@@ -200,7 +201,7 @@ def test_files_may_refer_to_rows_of_other_files_of_the_load(scratch: Scratch) ->
     )
     result = scratch.load(products, manufacturers)
     assert result.committed
-    assert [file.table for file in result.files] == ["manufacturers", "products"]
+    assert [each.file.table.name for each in result.files] == ["manufacturers", "products"]
 
 
 def test_a_dry_run_tells_all_and_writes_nothing(scratch: Scratch) -> None:
@@ -275,10 +276,7 @@ def test_a_trigger_on_insert_fires_for_loaded_rows(scratch: Scratch) -> None:
     assert scratch.ask("SELECT count(*) FROM public.seen") == [(1,)]
 
 
-def test_readers_are_not_kept_waiting_and_a_writer_is_told_of(
-    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(load, "LOCK_TIMEOUT_S", 1)
+def test_readers_are_not_kept_waiting_and_a_writer_is_told_of(scratch: Scratch) -> None:
     path = scratch.csv(
         "manufacturers",
         "manufacturer_code,name,country_code,city\nMF-9001,Neu GmbH,DE,Jena\n",
@@ -289,7 +287,7 @@ def test_readers_are_not_kept_waiting_and_a_writer_is_told_of(
         before = scratch.rows()
         began = time.monotonic()
         with pytest.raises(LoadFailed, match="another session has been writing"):
-            scratch.load(path)
+            scratch.load(path, lock_timeout_s=1)
         assert time.monotonic() - began < 10
     assert scratch.rows() == before
     assert scratch.load(path).committed
@@ -362,11 +360,11 @@ def peak_mb(server: DockerServer, database: str, scale: float) -> int:
     program = (
         "import resource, sys, tempfile; from pathlib import Path; import psycopg2;"
         "from sample_data.generated_files import generate_csvs;"
-        "from master_data.load import load_files;"
+        "from master_data.load import LoadOptions, MasterDataLoad;"
         "folder = Path(tempfile.mkdtemp()); generate_csvs(folder, float(sys.argv[1]));"
         "connection = psycopg2.connect('');"
-        "result = load_files(connection, list(folder.glob('*.csv')), schema='vpv4',"
-        " rejected_dir=folder / 'rejected');"
+        "options = LoadOptions('vpv4', folder / 'rejected');"
+        "result = MasterDataLoad(list(folder.glob('*.csv')), options).run(connection);"
         "assert result.committed, result;"
         "import shutil; shutil.rmtree(folder);"
         # On Linux getrusage() also counts what the parent held when it forked; /proc does not.
