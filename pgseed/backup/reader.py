@@ -33,7 +33,7 @@ _REPORT_EVERY = 4 * 1024 * 1024
 
 
 def read_backup(
-    path: Path, *, schema: str, progress: Progress | None = None, seed: bool = False
+    path: str | Path, *, schema: str, progress: Progress | None = None, seed: bool = False
 ) -> Backup:
     """Read a backup that may hold rows for `schema` and nothing else.
 
@@ -41,6 +41,7 @@ def read_backup(
     "reading" with the bytes of the file done and in all. Raises BackupRefused with the line of the
     first thing that is damaged or not data.
     """
+    path = Path(path)
     with open_file(path) as file:
         state = file_state(file)
         source = open_source(path, file)
