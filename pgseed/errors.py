@@ -15,6 +15,10 @@ class NameRefused(SeedError):
     """A name that PostgreSQL would cut or fold; the text gives rule, value and a valid example."""
 
 
+class FileMissing(SeedError):
+    """A file that a seed is made of is not there."""
+
+
 class BackupRefused(SeedError):
     """A backup file is damaged or holds something that is not data.
 

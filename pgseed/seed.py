@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgseed.errors import SeedError
+from pgseed.errors import FileMissing
 
 if TYPE_CHECKING:
     from pgseed.backup.model import Backup
@@ -29,7 +29,7 @@ class Seed:
     `init_id` identifies all that runs before rows come: the role's file too, which makes no
     database another one.
 
-    Raises SeedError for a missing file.
+    Raises FileMissing for a missing file.
     """
 
     schema_files: tuple[Path, ...]
@@ -99,6 +99,6 @@ def read_sql(path: Path) -> bytes:
     try:
         return path.read_bytes().replace(b"\r\n", b"\n")
     except FileNotFoundError:
-        raise SeedError(
+        raise FileMissing(
             f"failed to read {path}: there is no such file. Restore it: git checkout -- {path}"
         ) from None

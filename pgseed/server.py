@@ -59,7 +59,9 @@ class Server(ABC):
         """Return libpq's connection parameters, all but the database's name."""
 
     @abstractmethod
-    def psql(self, database: str, script: bytes, variables: Mapping[str, str]) -> None:
+    def psql(
+        self, database: str, script: bytes, variables: Mapping[str, str] | None = None
+    ) -> None:
         """Feed a trusted script to psql and stop at its first error.
 
         Raises ScriptFailed with what psql says, as `psql:<stdin>:LINE: ERROR: …`.
@@ -137,10 +139,12 @@ class UrlServer(Server):
     def parameters(self) -> dict[str, Any]:
         return self._parameters
 
-    def psql(self, database: str, script: bytes, variables: Mapping[str, str]) -> None:
+    def psql(
+        self, database: str, script: bytes, variables: Mapping[str, str] | None = None
+    ) -> None:
         open_part = {k: v for k, v in self._parameters.items() if k != "password"}
         command = [
-            *psql_command(variables),
+            *psql_command(variables or {}),
             psycopg2.extensions.make_dsn(**open_part, dbname=database),
         ]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}

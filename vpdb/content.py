@@ -136,10 +136,10 @@ def _read(
         from pgseed.backup.reader import read_backup
 
         return read_backup(path, schema=settings.db_schema, progress=progress, seed=True)
-    from pgseed.backup.reading_cache import read_known_backup
+    from pgseed.backup.reading_cache import ReadingCache
 
-    folder = project_dir / READINGS
-    return read_known_backup(path, schema=settings.db_schema, folder=folder, progress=progress)
+    cache = ReadingCache(project_dir / READINGS)
+    return cache.read(path, schema=settings.db_schema, progress=progress)
 
 
 def choose_source(

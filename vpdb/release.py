@@ -21,13 +21,13 @@ import psycopg2.extensions
 from pgseed.databases.catalog import count_rows, read_tables
 from pgseed.databases.retention import find_live
 from pgseed.databases.stamp import list_databases
+from pgseed.dumping import read_notes
 from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet, while_heard
 from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
 from pgseed.units import count
 from vpdb import bulk, loader
-from vpdb.backups.release_records import read_notes
-from vpdb.backups.team_dump import Dumped, dump_live, target_of_team
+from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, target_of_team
 from vpdb.config import Settings
 from vpdb.server.docker_server import DockerServer
 
@@ -140,9 +140,8 @@ def make_release(
                 " Run it again"
             )
         notes = with_record(read_notes(target_of_team(settings)), plan)
-        dumped = dump_live(
-            server, settings, notes=notes, database=live.oid if live else None, progress=progress
-        )
+        wish = DumpWish(notes=notes, database=live.oid if live else None)
+        dumped = dump_live(server, settings, wish, progress)
         return Released(plan, before, schema_counts(server, settings), dumped)
 
 

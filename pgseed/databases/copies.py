@@ -76,10 +76,11 @@ def copy_or_take_spare(work: Work, source: Database, name: str) -> None:
 
 
 def lacks_spare(source: Database, databases: list[Database], policy: Policy) -> bool:
-    """Tell whether a template should have a spare and has none; its size has to be known."""
+    """Tell whether a template should have a spare and has none; `databases` come with sizes."""
+    size = next((d.size_bytes for d in databases if d.oid == source.oid), LARGE_BYTES)
     return (
         bool(policy.templates and policy.limit_gb)
-        and source.size_bytes <= LARGE_BYTES
+        and size < LARGE_BYTES
         and find_spare(databases, source) is None
     )
 

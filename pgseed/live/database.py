@@ -148,9 +148,7 @@ class LiveDatabase:
                 return
             clean_up(work)
             template, _ = _template(work, work.databases(), seed)
-            databases = work.databases(sizes=True)
-            template = next(d for d in databases if d.oid == template.oid)
-            if lacks_spare(template, databases, self.policy):
+            if lacks_spare(template, work.databases(sizes=True), self.policy):
                 make_spare(work.admin, template, self.name)
 
     def reset(self, read: Callable[[], Seed]) -> LoadResult:
@@ -166,7 +164,8 @@ class LiveDatabase:
             stamp = present.stamp if present else None
             template = find_template(databases, stamp.content_id) if stamp else None
             if template is not None:
-                return replace_live(work, template, "cloned")
+                # Who resets once is likely to do so again.
+                return replace_live(work, template, "cloned", again=True)
         seed = read()
         if stamp is not None and stamp.content_id and stamp.content_id != seed.id:
             raise NothingThere(

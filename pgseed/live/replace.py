@@ -35,12 +35,14 @@ class LoadResult:
     dropped: tuple[str, ...] = ()
 
 
-def replace_live(work: Work, source: Database, action: Action, *, origin: str = "") -> LoadResult:
+def replace_live(
+    work: Work, source: Database, action: Action, *, origin: str = "", again: bool = False
+) -> LoadResult:
     """Put a fresh clone of a template or snapshot in the live database's place.
 
     The live database is renamed in the same transaction; whether it is kept is decided
     afterwards, when nobody can write to it any more. What is not to be kept, and what there is no
-    more room for, is doomed. The next reset's spare is made behind everybody's back.
+    more room for, is doomed. With `again`, a spare of the source is made behind everybody's back.
     """
     live = work.live
     # Ends sessions while `admin` renames, then makes a spare behind its back.
@@ -51,8 +53,8 @@ def replace_live(work: Work, source: Database, action: Action, *, origin: str = 
         with pg_errors_as(f"replace {live}", "It is as it was; run it again"):
             new, aside = _swap_in(work, helper, source, origin)
         databases = work.databases(sizes=True)
-        for template in (d for d in databases if d.oid == source.oid and d.kind == "template"):
-            wanted = template if lacks_spare(template, databases, work.policy) else None
+        if again and lacks_spare(source, databases, work.policy):
+            wanted = source
         replaced = next((d for d in databases if d.name == aside), None)
         if replaced is not None:
             work.say("look for local changes in the replaced database")

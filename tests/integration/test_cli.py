@@ -23,6 +23,7 @@ from tests.integration.cli_stack import (
     wait_until,
 )
 from tests.support.imports import heavy
+from tests.support.server import wait_for
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ class TestNotReachable:
                 assert "it is stopped" in one_line(done.stderr)
         finally:
             docker("start", stack.container)
-            stack.server.wait(30)
+            wait_for(stack.server)
 
 
 class TestGuard:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.cli_stack import Stack, docker, new_stack, wait_until
 from tests.support.pulumi_lock import write_lock
-from tests.support.server import CHECKOUT
+from tests.support.server import CHECKOUT, wait_for
 
 BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
 SEED = "postgres/init/_05-seed-base.sql.disabled"
@@ -224,7 +224,7 @@ class TestPortTaken:
                 answer = doctor(stack)
         finally:
             docker("start", stack.container)
-            stack.server.wait(30)
+            wait_for(stack.server)
         assert answer.code == 5
         assert f"taken by process {os.getpid()}" in answer["port"]
         # The team's stack keeps its port: bootstrap.py would refuse another one.

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgseed.dumping import layout as dump_plan
+from pgseed.dumping import dump_text, read_notes
 from vpdb import bulk, release
-from vpdb.backups.release_records import read_notes
 from vpdb.backups.team_dump import target_of_team
 from vpdb.config import Settings, load_settings
 
@@ -29,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def write_backup(settings: Settings, *notes: str) -> None:
-    text = dump_plan.header(replica=False, notes=notes) + dump_plan.footer(replica=False)
+    text = dump_text.header(replica=False, notes=notes) + dump_text.footer(replica=False)
     settings.backup.write_text(text, encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
 from pgseed.backup.work_folder import put_in_place, work_folder
 from pgseed.diff.backups import BackupDiff, compare_backups
-from pgseed.dumping.canonical import write_dump
+from pgseed.dumping import DumpOptions, dump
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
 from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
@@ -63,12 +63,9 @@ def fetch(
         production.dump(raw)
         expected = schema_columns(server, settings, progress)
         with restored(server, settings, raw, progress) as (database, _):
-            backup = write_dump(
-                lambda: server.connect(database, purpose="azure-backup"),
-                canonical,
-                schema=settings.db_schema,
-                expected=expected,
-                progress=progress,
+            options = DumpOptions(expected=expected, progress=progress)
+            backup = dump(
+                server, database, canonical, schema=settings.db_schema, options=options
             ).backup
         old = _readable(target, settings)
         difference = compare_backups(old, backup, progress=progress) if old else None

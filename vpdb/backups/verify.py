@@ -13,7 +13,7 @@ from pgseed.backup.model import Backup
 from pgseed.databases.catalog import count_rows, read_tables
 from pgseed.diff.backups import compare_backups
 from pgseed.diff.text import describe
-from pgseed.dumping.canonical import write_dump
+from pgseed.dumping import DumpOptions, dump
 from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet
 from pgseed.queries import query
@@ -95,11 +95,12 @@ def _compare(
 ) -> None:
     """Dump the restored database and compare: what went in comes out."""
     with tempfile.TemporaryDirectory(prefix="vpdb-verify-") as folder:
-        again = write_dump(
-            lambda: server.connect(database, purpose="verify"),
+        again = dump(
+            server,
+            database,
             Path(folder) / "again.sql",
             schema=settings.db_schema,
-            progress=progress,
+            options=DumpOptions(progress=progress),
         ).backup
         if again.data_hash == backup.data_hash:
             return

@@ -56,11 +56,12 @@ def textconv(
     import shlex
     import subprocess
 
-    from pgseed.diff.text import GIT_CONFIGURATION, write_textconv
+    from pgseed.diff.text import write_textconv
+    from vpdb.backups.git_settings import DIFF_CONFIGURATION
 
     if install:
         folder = settings_of(stack).project_dir
-        for key, value in GIT_CONFIGURATION:
+        for key, value in DIFF_CONFIGURATION:
             # Git runs it in a plain shell, where this Python may not be the first on PATH.
             value = value.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
             subprocess.run(["git", "config", key, value], cwd=folder, check=True)
@@ -144,15 +145,16 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
         return
     import tempfile
 
-    from pgseed.dumping.canonical import write_dump
+    from pgseed.dumping import DumpOptions, dump
 
     server = server_of(settings)
     with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
-        yield write_dump(
-            lambda: server.connect(settings.database, purpose="diff"),
+        yield dump(
+            server,
+            settings.database,
             Path(folder) / "live.sql",
             schema=settings.db_schema,
-            progress=progress,
+            options=DumpOptions(progress=progress),
         ).backup
 
 

@@ -40,11 +40,11 @@ def dump(
     python -m vpdb dump --out /tmp/mine.sql.zst
     python -m vpdb dump --full
     """
-    from vpdb.backups.team_dump import dump_live, target_of_team
+    from vpdb.backups.team_dump import DumpWish, dump_live, target_of_team
 
     settings = settings_of(stack)
     with working() as progress:
-        done = dump_live(server_of(settings), settings, out=out, full=full, progress=progress)
+        done = dump_live(server_of(settings), settings, DumpWish(out, full), progress)
     for line in told(done):
         typer.echo(line)
     if lfs:
@@ -115,7 +115,7 @@ def told(done: Dumped) -> list[str]:
 
 
 def _keep_in_lfs(settings: Settings, target: Path) -> None:
-    from vpdb.backups.git_size import with_lfs
+    from vpdb.backups.git_settings import with_lfs
 
     path = settings.project_dir / ".gitattributes"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pgseed.errors import BackupRefused, SeedError
+from pgseed.errors import BackupRefused, FileMissing, SeedError
 from vpdb.cli.common import Json, Stack, finding_server, hanging, print_json, settings_of
 from vpdb.config import Settings
 from vpdb.errors import SettingRefused
@@ -71,7 +71,7 @@ def look(settings: Settings) -> tuple[StackStatus, SeedError | None]:
         content, refusal = None, None
         try:
             content = choose_content(settings.project_dir, settings)
-        except (BackupRefused, SettingRefused) as error:
+        except (BackupRefused, FileMissing, SettingRefused) as error:
             refusal = error
         server = found()
     return look_at(server, settings, content), refusal

@@ -9,13 +9,12 @@ from pathlib import Path
 from pgseed import units
 from pgseed.backup.work_folder import leftovers
 from pgseed.errors import BackupRefused, SeedError
+from vpdb.backups.git_settings import LIMIT_BYTES
 from vpdb.config import Settings
 from vpdb.content import INIT_DIR, choose_content
 from vpdb.doctor.facts import BackupFile, Facts, Team, Wanted
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, warning
 
-TOO_LARGE_BYTES = 50 << 20
-"""From here on GitHub warns of a file; it refuses 100 MB."""
 _COMPRESSED = (".gz", ".zst")
 
 
@@ -96,7 +95,7 @@ def check_backup_size(facts: Facts) -> Finding:
     found = facts.backup
     if found is None or not found.exists:
         return skipped("there is no backup")
-    if found.size_bytes <= TOO_LARGE_BYTES or found.git_lfs:
+    if found.size_bytes <= LIMIT_BYTES or found.git_lfs:
         held = ", kept by Git LFS" if found.git_lfs else ""
         return ok(f"{units.size(found.size_bytes)}{held}")
     compressed = (

@@ -44,10 +44,14 @@ class DockerServer(Server):
         }
 
     def psql(
-        self, database: str, script: bytes, variables: Mapping[str, str], timeout_s: float = 600
+        self,
+        database: str,
+        script: bytes,
+        variables: Mapping[str, str] | None = None,
+        timeout_s: float = 600,
     ) -> None:
         """Feed a trusted script to the container's own psql; stop at its first error."""
-        command = [*psql_command(variables), "-U", "postgres", "-d", database]
+        command = [*psql_command(variables or {}), "-U", "postgres", "-d", database]
         try:
             docker.execute(self.container, command, stdin=script, timeout_s=timeout_s)
         except docker.DockerFailed as error:

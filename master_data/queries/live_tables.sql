@@ -5,11 +5,11 @@ SELECT c.relname AS table_name,
        (SELECT json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod))
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS types,
-       (SELECT json_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid))
+       (SELECT coalesce(json_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid)), '{}')
           FROM pg_attrdef AS d
           JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
          WHERE d.adrelid = c.oid AND a.attgenerated = '') AS defaults,
-       (SELECT json_agg(json_build_object(
+       (SELECT coalesce(json_agg(json_build_object(
                    'columns', (SELECT json_agg(a.attname ORDER BY k.place)
                                  FROM unnest(x.conkey) WITH ORDINALITY AS k (attnum, place)
                                  JOIN pg_attribute AS a
@@ -17,10 +17,10 @@ SELECT c.relname AS table_name,
                    'expression', pg_get_expr(x.conbin, x.conrelid),
                    'words', coalesce(obj_description(x.oid, 'pg_constraint'),
                                      'breaks ' || x.conname || ': ' || pg_get_constraintdef(x.oid)))
-                   ORDER BY x.conname)
+                   ORDER BY x.conname), '[]')
           FROM pg_constraint AS x
          WHERE x.conrelid = c.oid AND x.contype = 'c' AND x.conkey IS NOT NULL) AS checks,
-       (SELECT json_agg(DISTINCT a.attname)
+       (SELECT coalesce(json_agg(DISTINCT a.attname), '[]')
           FROM pg_constraint AS x
           JOIN pg_attribute AS a ON a.attrelid = x.conrelid AND a.attnum = ANY (x.conkey)
          WHERE x.conrelid = c.oid AND x.contype = 'f') AS referring,
