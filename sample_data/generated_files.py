@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from master_data.tables import IMPORT_LOG, TABLES, Column, Table
-from pgseed.dumping import layout
-from pgseed.dumping.layout import DumpTable
+from pgseed.backup.model import SequenceValue
+from pgseed.dumping import dump_text
+from pgseed.dumping.tables import DumpTable, order_tables
 from sample_data.generator import KEY_OF_ID, Row, Size, rows
 
 _SCHEMA = "vpv4"
@@ -53,20 +54,19 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
     known = {table.name: table for table in (*TABLES, IMPORT_LOG)}
     written: dict[str, int] = {}
     with _replaced(path) as stream:
-        stream.write(layout.header(replica=False))
+        stream.write(dump_text.header(replica=False))
         for table in _dump_order(known):
             produced = rows(known[table.name], size) if known[table.name] in TABLES else iter(())
-            stream.write(layout.table_header(table))
+            stream.write(dump_text.table_header(table))
             written[table.name] = _write_copy_rows(stream, produced)
-            stream.write(layout.TABLE_FOOTER)
+            stream.write(dump_text.TABLE_FOOTER)
         for name, described in sorted(known.items()):
             if described.identity:
                 # Ids count from 1; a sequence that was never used gives 1 next.
-                state = layout.SequenceState(
-                    f"{name}_{described.identity}_seq", max(1, written[name]), written[name] > 0
-                )
-                stream.write(layout.sequence_text(_SCHEMA, state))
-        stream.write(layout.footer(replica=False))
+                sequence = f"{name}_{described.identity}_seq"
+                value = SequenceValue(_SCHEMA, sequence, max(1, written[name]), written[name] > 0)
+                stream.write(dump_text.sequence_text(value))
+        stream.write(dump_text.footer(replica=False))
     return written
 
 
@@ -79,7 +79,7 @@ def _dump_order(known: dict[str, Table]) -> tuple[DumpTable, ...]:
         if column.reference
     }
     found = [DumpTable(oids[name], _SCHEMA, name, known[name].row_columns) for name in known]
-    return layout.order_tables(found, references).tables
+    return order_tables(found, references).tables
 
 
 def _csv_rows(table: Table, size: Size) -> Iterator[list[str]]:

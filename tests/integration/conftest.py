@@ -12,30 +12,43 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from pgseed.live.load import load_content
+from pgseed.changes.local_changes import Changes
+from pgseed.databases.stamp import Database, Stamp
+from pgseed.live.database import LiveDatabase
 from pgseed.live.replace import LoadResult
-from pgseed.server import Server
+from pgseed.live.status import Status
+from pgseed.progress import Progress, quiet
+from pgseed.seed import PlannedSeed
 from tests.integration import cli_stack
 from tests.support.contents import ask, databases_of, spares_of
 from tests.support.schemas import ROWS, SCHEMA
 from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
 from vpdb.config import Settings
-from vpdb.content import INIT_DIR, Content, choose_content
+from vpdb.content import INIT_DIR, Content, choose_content, seed_with_commit
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server() -> Iterator[DockerServer]:
     """A container with the mark, removed exactly by its name at the end."""
     with running_server() as found:
         yield found
 
 
+def no_content() -> Content:
+    raise AssertionError("the files were read though the template is there")
+
+
 @dataclass
 class Stack:
-    """A project folder and the live database that it is about."""
+    """A project folder and the live database that it is about.
 
-    server: Server
+    What tests have the engine do goes through these methods; their keywords are settings.
+    """
+
+    server: DockerServer
     folder: Path
     live: str
 
@@ -53,8 +66,74 @@ class Stack:
     def content(self, **changes: object) -> Content:
         return choose_content(self.folder, self.settings(**changes))
 
-    def load(self, **changes: object) -> LoadResult:
-        return load_content(self.server, self.settings(**changes), self.content(**changes))
+    def engine(self) -> LiveDatabase:
+        return live_database(self.server, self.settings())
+
+    def load(self, *, progress: Progress = quiet, **changes: object) -> LoadResult:
+        """Load what the files give."""
+        return self.load_this(self.content(**changes), progress=progress, **changes)
+
+    def load_this(
+        self, content: Content, *, progress: Progress = quiet, **changes: object
+    ) -> LoadResult:
+        seed = seed_with_commit(self.folder, content.seed)
+        return live_database(self.server, self.settings(**changes), progress).load(seed)
+
+    def load_planned(self, content_id: str, read: Callable[[], Content]) -> LoadResult:
+        """Load a content that is read only where no template of it is there."""
+        return self.engine().load(PlannedSeed(content_id, lambda: read().seed))
+
+    def prepare(self, **changes: object) -> None:
+        """Have all of a load ready but the swap."""
+        live_database(self.server, self.settings(**changes)).prepare(self.content(**changes).seed)
+
+    def reset(self, choose: Callable[[], Content] = no_content, **changes: object) -> LoadResult:
+        """Load the loaded content anew; the files must not be needed unless `choose` is given."""
+        return live_database(self.server, self.settings(**changes)).reset(lambda: choose().seed)
+
+    def undo(self) -> LoadResult:
+        return self.engine().undo()
+
+    def snapshot(self, name: str) -> Database:
+        return self.engine().snapshot(name)
+
+    def restore(self, name: str) -> LoadResult:
+        return self.engine().restore(name)
+
+    def snapshots(self) -> list[str]:
+        return [found.name for found in self.engine().snapshots()]
+
+    def drop_snapshot(self, name: str) -> None:
+        self.engine().drop_snapshot(name)
+
+    def prune(self, **changes: object) -> list[str]:
+        return live_database(self.server, self.settings(**changes)).prune()
+
+    def status(self, **changes: object) -> Status:
+        return live_database(self.server, self.settings(**changes)).status(
+            self.content(**changes).seed
+        )
+
+    def changes(self, *, detail: bool = True) -> Changes:
+        """Tell what was changed locally."""
+        return self.engine().changes(detail=detail)
+
+    def stamp(self) -> Stamp:
+        stamp = self.engine().stamp()
+        assert stamp is not None
+        return stamp
+
+    def dump_horizon(self) -> int:
+        return self.engine().dump_horizon()
+
+    def adopt_dump(self, horizon: int) -> str:
+        """Take the live database for what was dumped from it; "" or why it was not done."""
+        return self.engine().adopt_dump(self.content().seed, self.oid(), horizon)
+
+    def oid(self) -> int:
+        ((oid,),) = self.ask("SELECT oid FROM pg_database WHERE datname = current_database()")
+        assert isinstance(oid, int)
+        return oid
 
     def ask(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         return ask(self.server, self.live, statement, *values)
@@ -84,7 +163,7 @@ class Stack:
 
 
 @contextmanager
-def new_stacks(server: Server, folder: Path) -> Iterator[Callable[[], Stack]]:
+def new_stacks(server: DockerServer, folder: Path) -> Iterator[Callable[[], Stack]]:
     """Make stacks of the checkout's schema and seed, without a backup; drop all they had."""
     made: list[Stack] = []
 
@@ -119,7 +198,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cli_stack.Stack
 
 
 @pytest.fixture(scope="module")
-def source(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def source(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose live database has the odd schema, and rows put in by hand; only read from."""
     with new_stacks(server, tmp_path_factory.mktemp("source")) as make:
         stack = make()
@@ -130,7 +209,7 @@ def source(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def new_stack(server: Server, tmp_path: Path) -> Iterator[Callable[[], Stack]]:
+def new_stack(server: DockerServer, tmp_path: Path) -> Iterator[Callable[[], Stack]]:
     with new_stacks(server, tmp_path) as make:
         yield make
 

@@ -14,10 +14,10 @@ from psycopg2 import sql
 
 from master_data.load import LoadOptions, LoadResult, MasterDataLoad
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server
 from sample_data.generated_files import generate_csvs
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT
+from vpdb.server.docker_server import DockerServer
 
 SCHEMA = "vpv4"
 VARIABLES = {"schema": SCHEMA, "app_user": "velpharma"}
@@ -27,7 +27,7 @@ VARIABLES = {"schema": SCHEMA, "app_user": "velpharma"}
 class Scratch:
     """A database of its own for one test, and a folder for CSV files."""
 
-    server: Server
+    server: DockerServer
     database: str
     folder: Path
 
@@ -61,14 +61,14 @@ class Scratch:
         return MasterDataLoad(paths, given).run(connection, progress)
 
 
-def run_init(server: Server, database: str, variables: dict[str, str] = VARIABLES) -> None:
+def run_init(server: DockerServer, database: str, variables: dict[str, str] = VARIABLES) -> None:
     for number in ("01-create-user", "02-create-schema", "03-create-extensions"):
         script = (CHECKOUT / "postgres" / "init" / f"{number}.sql").read_bytes()
         server.psql(database, script, variables)
 
 
 @contextmanager
-def new_database(server: Server, template: str = "template0") -> Iterator[str]:
+def new_database(server: DockerServer, template: str = "template0") -> Iterator[str]:
     name = f"scratch_{secrets.token_hex(5)}"
     with server.session("postgres") as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -83,7 +83,7 @@ def new_database(server: Server, template: str = "template0") -> Iterator[str]:
 
 
 @contextmanager
-def filled_template(server: Server, folder: Path, scale: float) -> Iterator[str]:
+def filled_template(server: DockerServer, folder: Path, scale: float) -> Iterator[str]:
     """A database to copy, with generated data of a scale loaded from CSV files in `folder`."""
     with new_database(server) as name:
         run_init(server, name)

@@ -14,7 +14,6 @@ import zstandard
 
 from pgseed.databases.catalog import catalog_differences, read_catalog
 from pgseed.errors import BackupRefused, SeedError
-from pgseed.live.load import load_content
 from pgseed.template import build
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, rows_of
@@ -221,11 +220,10 @@ def test_a_row_that_does_not_arrive_is_missed(loaded: Stack) -> None:
     blocks = tuple(
         replace(block, rows=block.rows + (block.table == "team")) for block in content.backup.blocks
     )
-    expecting_more = replace(
-        content, content_id="f" * 64, backup=replace(content.backup, blocks=blocks)
-    )
+    backup = replace(content.backup, blocks=blocks, data_hash="f" * 64)
+    expecting_more = replace(content, seed=replace(content.seed, backup=backup))
     with pytest.raises(BackupRefused, match=r"it holds 6 rows of vpv4\.team, 5 arrived"):
-        load_content(loaded.server, loaded.settings(), expecting_more)
+        loaded.load_this(expecting_more)
 
 
 def test_a_column_the_backup_lacks_is_fine_where_it_has_a_default(

@@ -16,31 +16,33 @@ import pytest
 from master_data.faults import CsvRefused, LoadFailed
 from master_data.proposal import Counts
 from master_data.tables import TABLES
-from pgseed.server import Server
 from sample_data.generated_files import generate_csvs
 from tests.integration.scratch import Scratch, filled_template, new_database, run_init
+from vpdb.server.docker_server import DockerServer
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with filled_template(server, tmp_path_factory.mktemp("csvs"), 0.02) as name:
         yield name
 
 
 @pytest.fixture
-def scratch(server: Server, template: str, tmp_path: Path) -> Iterator[Scratch]:
+def scratch(server: DockerServer, template: str, tmp_path: Path) -> Iterator[Scratch]:
     with new_database(server, template) as name:
         yield Scratch(server, name, tmp_path)
 
 
 @pytest.fixture
-def empty(server: Server, tmp_path: Path) -> Iterator[Scratch]:
+def empty(server: DockerServer, tmp_path: Path) -> Iterator[Scratch]:
     with new_database(server) as name:
         run_init(server, name)
         yield Scratch(server, name, tmp_path)
 
 
-def test_loaded_files_give_the_rows_and_ids_of_the_backup(server: Server, empty: Scratch) -> None:
+def test_loaded_files_give_the_rows_and_ids_of_the_backup(
+    server: DockerServer, empty: Scratch
+) -> None:
     """What the generator writes as CSV and as backup is one content; only the clock differs."""
     csvs = empty.folder / "csvs"
     generate_csvs(csvs, 1)
@@ -222,7 +224,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(scratch: Scratch) -> None:
 
 
 def test_the_application_role_loads_as_well_as_the_administrator(
-    server: Server, scratch: Scratch
+    server: DockerServer, scratch: Scratch
 ) -> None:
     scratch.ask("ALTER ROLE velpharma PASSWORD 'for this test'")
     connection = psycopg2.connect(
@@ -346,7 +348,7 @@ def test_an_interruption_while_reading_is_an_interruption(scratch: Scratch) -> N
     assert scratch.rows() == before
 
 
-def test_a_million_values_need_little_memory(server: Server, template: str) -> None:
+def test_a_million_values_need_little_memory(server: DockerServer, template: str) -> None:
     """Measured in a process of its own: a tenth of the rows of a million, a tenth of the growth."""
     with new_database(server, template) as name:
         peaks_mb = [peak_mb(server, name, scale) for scale in (0.1, 4)]
@@ -354,7 +356,7 @@ def test_a_million_values_need_little_memory(server: Server, template: str) -> N
     assert peaks_mb[1] < 200
 
 
-def peak_mb(server: Server, database: str, scale: float) -> int:
+def peak_mb(server: DockerServer, database: str, scale: float) -> int:
     program = (
         "import resource, sys, tempfile; from pathlib import Path; import psycopg2;"
         "from sample_data.generated_files import generate_csvs;"

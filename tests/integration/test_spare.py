@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg2
 import pytest
 
-from pgseed.databases.lock import Busy, locked
+from pgseed.databases.work import Busy
 from pgseed.errors import BackupRefused
-from pgseed.live import history
-from pgseed.live.load import prepare_load
-from pgseed.progress import quiet
 from tests.integration.conftest import Stack
-from tests.support.backups import change_row
 from tests.support.contents import ask, databases_of, rows_of
-from tests.support.server import REAL_BACKUP
-from vpdb.content import Content
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
-
-
-def never() -> Content:
-    raise AssertionError("the template is there, so the files are not read")
 
 
 def spare_names(stack: Stack) -> list[str]:
@@ -29,65 +21,41 @@ def spare_names(stack: Stack) -> list[str]:
     return [name for name in names if name.startswith(f"{stack.live}_spare_")]
 
 
-def reset(stack: Stack, **settings: object) -> None:
-    history.reset(stack.server, stack.settings(**settings), never)
-
-
 def oids(stack: Stack) -> dict[str, int]:
     rows = ask(stack.server, "postgres", "SELECT datname, oid::int8 FROM pg_database")
     return {str(name): oid for name, oid in rows if isinstance(oid, int)}
 
 
-def template_spare(stack: Stack) -> str:
-    (oid,) = (oid for name, oid in oids(stack).items() if name.startswith(f"{stack.live}_template"))
-    (name,) = (name for name in spare_names(stack) if name.endswith(f"_{oid}"))
-    return name
-
-
-def test_a_load_leaves_a_spare_of_what_the_next_load_copies(stack: Stack) -> None:
+def test_a_load_leaves_no_spare(stack: Stack) -> None:
     stack.load()
-    assert stack.spares() == ["schema"]
     stack.load(source="empty")
-    assert stack.spares() == ["schema"]
-
-
-def test_a_load_of_few_tables_leaves_a_spare_of_what_the_next_one_copies(stack: Stack) -> None:
-    stack.load(source="backup", backup=str(REAL_BACKUP))
-    path = stack.folder / "changed.sql"
-    for number in range(3):
-        name = b"\tMF-X%03d\t" % number
-        path.write_bytes(
-            change_row(REAL_BACKUP.read_bytes(), "vpv4.manufacturers", b"\tMF-0001\t", name)
-        )
-        stack.load(source="backup", backup=str(path))
-        assert stack.spares() == ["schema", "template"]
-    assert stack.ask("SELECT 1 FROM vpv4.manufacturers WHERE manufacturer_code = 'MF-X002'")
+    assert stack.spares() == []
 
 
 def test_a_reset_swaps_the_spare_in_and_leaves_another(stack: Stack) -> None:
     stack.load()
-    reset(stack)
+    stack.reset()
     loaded = rows_of(stack.server, stack.live)
-    spare = template_spare(stack)
+    (spare,) = spare_names(stack)
     oid = oids(stack)[spare]
     stack.ask(CHANGE)
-    reset(stack)
+    stack.reset()
     assert oids(stack)[stack.live] == oid
     assert rows_of(stack.server, stack.live) == loaded
-    assert stack.spares() == ["schema", "template"]
-    reset(stack)
+    assert stack.spares() == ["template"]
+    stack.reset()
     assert rows_of(stack.server, stack.live) == loaded
 
 
 def test_what_was_swapped_in_takes_connections_grants_and_settings(stack: Stack) -> None:
     stack.load()
-    reset(stack)
+    stack.reset()
     for statement in (
         f"ALTER DATABASE {stack.live} SET work_mem = '5MB'",
         f"REVOKE CONNECT ON DATABASE {stack.live} FROM PUBLIC",
     ):
         ask(stack.server, "postgres", statement)
-    reset(stack)
+    stack.reset()
     facts = ask(
         stack.server,
         "postgres",
@@ -101,8 +69,8 @@ def test_what_was_swapped_in_takes_connections_grants_and_settings(stack: Stack)
 
 def test_nobody_gets_into_a_spare(stack: Stack) -> None:
     stack.load()
-    reset(stack)
-    assert stack.spares() == ["schema", "template"]
+    stack.reset()
+    assert stack.spares() == ["template"]
     for name in spare_names(stack):
         with pytest.raises(psycopg2.OperationalError, match="not currently accepting"):
             psycopg2.connect(
@@ -116,47 +84,47 @@ def test_nobody_gets_into_a_spare(stack: Stack) -> None:
 
 def test_without_its_spare_a_reset_copies_the_template(stack: Stack) -> None:
     stack.load()
-    reset(stack)
+    stack.reset()
     loaded = rows_of(stack.server, stack.live)
     for name in spare_names(stack):
         ask(stack.server, "postgres", f"DROP DATABASE {name}")
     stack.ask(CHANGE)
-    reset(stack)
+    stack.reset()
     assert rows_of(stack.server, stack.live) == loaded
 
 
 def test_a_spare_that_somebody_holds_is_not_waited_for_in_vain(stack: Stack) -> None:
     stack.load()
-    reset(stack)
+    stack.reset()
     loaded = rows_of(stack.server, stack.live)
     for name in spare_names(stack):
         ask(stack.server, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    with stack.server.session(template_spare(stack)):
-        reset(stack)
+    with stack.server.session(spare_names(stack)[0]):
+        stack.reset()
     assert rows_of(stack.server, stack.live) == loaded
 
 
 def test_a_content_that_is_no_longer_live_keeps_no_spare(stack: Stack) -> None:
     stack.load()
-    reset(stack)
-    first = template_spare(stack)
+    stack.reset()
+    assert stack.spares() == ["template"]
     stack.load(source="empty")
-    assert stack.spares() == ["schema"]
-    assert first not in spare_names(stack)
+    assert stack.spares() == []
 
 
 @pytest.mark.parametrize("settings", [{"templates": 0}, {"cacheLimitGb": 0}], ids=str)
 def test_where_no_template_may_stay_there_is_no_spare(
-    stack: Stack, settings: dict[str, object]
+    stack: Stack, settings: dict[str, Any]
 ) -> None:
     stack.load(**settings)
+    stack.reset(stack.content, **settings)
     assert stack.spares() == []
 
 
 def test_a_large_template_has_none(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgseed.databases.spare.LARGEST_BYTES", 1_000_000)
+    monkeypatch.setattr("pgseed.databases.copies.LARGE_BYTES", 1_000_000)
     stack.load()
-    reset(stack)
+    stack.reset()
     assert stack.spares() == []
 
 
@@ -164,48 +132,45 @@ def test_a_spare_whose_template_is_gone_goes_with_the_next_command(stack: Stack)
     stack.load()
     ask(stack.server, "postgres", f"CREATE DATABASE {stack.live}_spare_1")
     assert f"{stack.live}_spare_1" in spare_names(stack)
-    history.prune(stack.server, stack.settings())
+    stack.prune()
     assert f"{stack.live}_spare_1" not in spare_names(stack)
 
 
 class TestPreparedLoads:
     """What `up` does while the engine starts: all of a load but the swap."""
 
-    def prepare(self, stack: Stack, **settings: object) -> None:
-        prepare_load(stack.server, stack.settings(**settings), stack.content(**settings))
-
     def test_the_live_database_is_not_touched(self, stack: Stack) -> None:
         stack.load()
         stack.ask(CHANGE)
         before, live = rows_of(stack.server, stack.live), oids(stack)[stack.live]
-        self.prepare(stack, source="empty")
+        stack.prepare(source="empty")
         assert rows_of(stack.server, stack.live) == before
         assert oids(stack)[stack.live] == live
         assert stack.kinds() == ["schema", "template", "template"]
 
     def test_the_load_then_swaps_in_what_was_prepared(self, stack: Stack) -> None:
         stack.load()
-        self.prepare(stack, source="empty")
+        stack.prepare(source="empty")
         ready = {oids(stack)[name] for name in spare_names(stack)}
         assert stack.load(source="empty").action == "cloned"
         assert oids(stack)[stack.live] in ready
         assert stack.ask("SELECT count(*) FROM vpv4.products") == [(0,)]
 
     def test_it_works_where_there_is_no_database_yet(self, stack: Stack) -> None:
-        self.prepare(stack)
+        stack.prepare()
         assert stack.kinds() == ["schema", "template"]
         assert stack.load().action == "cloned"
 
     def test_a_content_that_is_live_needs_nothing(self, stack: Stack) -> None:
         stack.load(templates=0)
         assert stack.kinds() == []
-        self.prepare(stack)
+        stack.prepare()
         assert stack.kinds() == []
 
     def test_whoever_is_at_work_is_not_waited_for(self, stack: Stack) -> None:
         stack.load()
-        with locked(stack.server, "reset", quiet), pytest.raises(Busy):
-            self.prepare(stack, source="empty")
+        with stack.engine().turn("reset"), pytest.raises(Busy):
+            stack.prepare(source="empty")
 
     def test_rows_that_are_refused_leave_nothing(self, stack: Stack) -> None:
         stack.load()
@@ -218,5 +183,5 @@ class TestPreparedLoads:
             " VALUES ('VP-999999', 'x', 99999, 'x', 1, 'ml', '2020-01-01');\n"
         )
         with pytest.raises(BackupRefused):
-            self.prepare(stack)
+            stack.prepare()
         assert stack.databases() == names

@@ -12,17 +12,17 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from pgseed.databases.lock import Busy, locked
 from pgseed.databases.sessions import begin_alone, ending_sessions
-from pgseed.databases.stamp import read_stamp
+from pgseed.databases.work import Busy
 from pgseed.errors import BackupRefused, SeedError
-from pgseed.live.load import load_content, load_planned
-from pgseed.progress import quiet
-from pgseed.server import Server
+from pgseed.live.database import LiveDatabase
 from tests.integration.cli_stack import wait_until
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
+from tests.support.server import CHECKOUT
+from vpdb.config import project_defaults
 from vpdb.content import Content
+from vpdb.server.docker_server import DockerServer
 
 
 def test_a_first_load_is_built_and_the_second_adopts_it(stack: Stack) -> None:
@@ -36,14 +36,13 @@ def test_a_first_load_is_built_and_the_second_adopts_it(stack: Stack) -> None:
 
 def test_the_stamp_tells_what_was_loaded(stack: Stack) -> None:
     result = stack.load()
-    stamp = read_stamp(stack.server, stack.live)
+    stamp = stack.stamp()
     assert stamp == result.stamp
-    assert stamp is not None
     content = stack.content()
     assert (stamp.content_id, stamp.source) == (content.content_id, "seed")
     assert stamp.label.endswith("_05-seed-base.sql.disabled")
     assert {name: stamp.rows[name] for name in content.tables} == content.tables
-    assert read_stamp(stack.server, "no_such_database") is None
+    assert LiveDatabase(stack.server, "no_such_database").stamp() is None
 
 
 def test_going_back_to_a_content_is_a_clone(stack: Stack) -> None:
@@ -67,11 +66,11 @@ def test_a_planned_content_is_read_only_where_it_has_to_be_built(stack: Stack) -
 
     before = rows_of(stack.server, stack.live)
     with pytest.raises(BackupRefused, match="it changed"):
-        load_planned(stack.server, stack.settings(), "0" * 64, changed_since)
+        stack.load_planned("0" * 64, changed_since)
     assert rows_of(stack.server, stack.live) == before
-    result = load_planned(stack.server, stack.settings(), planned, changed_since)
+    result = stack.load_planned(planned, changed_since)
     assert (result.action, result.stamp.content_id) == ("cloned", planned)
-    assert load_planned(stack.server, stack.settings(), planned, changed_since).action == "adopted"
+    assert stack.load_planned(planned, changed_since).action == "adopted"
 
 
 def test_the_newest_templates_stay(stack: Stack) -> None:
@@ -251,10 +250,7 @@ def test_who_holds_the_database_for_long_makes_only_the_swap_wait(stack: Stack) 
         if phase.startswith("swap "):
             swapping.set()
 
-    load = threading.Thread(
-        target=load_content,
-        args=(stack.server, stack.settings(source="empty"), stack.content(source="empty"), hear),
-    )
+    load = threading.Thread(target=stack.load, kwargs={"progress": hear, "source": "empty"})
 
     def is_waiting() -> bool:
         waiting = "SELECT FROM pg_locks WHERE NOT granted AND classid = 'pg_database'::regclass"
@@ -341,15 +337,13 @@ def test_a_second_command_waits_and_says_for_whom(stack: Stack) -> None:
         told.append(phase)
         ready.set()
 
-    with locked(stack.server, "load something", quiet):
-        second = threading.Thread(
-            target=load_content, args=(stack.server, stack.settings(), stack.content(), hear)
-        )
+    with stack.engine().turn("load something"):
+        second = threading.Thread(target=stack.load, kwargs={"progress": hear})
         second.start()
         assert ready.wait(10)
         with (
             pytest.raises(Busy, match=r"vpdb load something by .*, process"),
-            locked(stack.server, "third", quiet, wait_s=0.1),
+            stack.engine().turn("third", wait_s=0.1),
         ):
             pass
         assert stack.databases() == []
@@ -393,15 +387,11 @@ def test_a_live_database_that_was_dropped_comes_back(stack: Stack) -> None:
     assert owner == "velpharma"
 
 
-def test_the_images_own_empty_database_is_replaced_without_being_kept(server: Server) -> None:
+def test_the_images_own_empty_database_is_replaced_without_being_kept(server: DockerServer) -> None:
     # The only test that is about the database the image itself made.
-    from tests.support.server import CHECKOUT, settings_for
-    from vpdb.content import choose_content
-
-    settings = settings_for(server, CHECKOUT, source="seed")
-    result = load_content(server, settings, choose_content(CHECKOUT, settings))
-    assert result.kept is None
-    assert [n for n in databases_of(server, settings.database) if "_kept_" in n] == []
+    stack = Stack(server, CHECKOUT, project_defaults(CHECKOUT)[1]["database"])
+    assert stack.load(source="seed").kept is None
+    assert "kept" not in stack.kinds()
 
 
 def test_steps_of_a_load_are_in_the_servers_log(stack: Stack) -> None:

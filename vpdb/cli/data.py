@@ -22,12 +22,6 @@ class NothingToLoad(SeedError):
     """There are no CSVs."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command(rich_help_panel="The month")(load)
-    app.command(rich_help_panel="The month")(generate)
-
-
 def load(
     files: Annotated[
         list[Path] | None,

@@ -6,39 +6,17 @@ The docker command line is asked because it knows contexts and both cgroup versi
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
-from types import TracebackType
 from typing import Any
 
-from pgseed.errors import SeedError
-from vpdb import docker
-from vpdb.monitor.model import Container
+from vpdb.monitor.model import Usage
 
-_UNITS = {
-    "B": 1,
-    "kB": 1000,
-    "MB": 1000**2,
-    "GB": 1000**3,
-    "TB": 1000**4,
-    "KiB": 1 << 10,
-    "MiB": 1 << 20,
-    "GiB": 1 << 30,
-    "TiB": 1 << 40,
-}
-_FORMAT = "{{json .}}"
+_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
-def once(container: str) -> Container | None:
-    """Ask once, which takes docker some 2 s; None where it does not know."""
-    try:
-        answer = docker.run("stats", "--no-stream", "--format", _FORMAT, container, timeout_s=15)
-    except SeedError:
-        return None
-    return parse(answer.decode(errors="replace"))
-
-
-def parse(line: str) -> Container | None:
+def parse(line: str) -> Usage | None:
     """Read one line of `docker stats --format '{{json .}}'`; None for any other line.
 
     While streaming, docker writes the terminal's clear-screen codes around the JSON, also into a
@@ -48,32 +26,29 @@ def parse(line: str) -> Container | None:
     if start < 0:
         return None
     try:
-        document: dict[str, Any]
-        document, _ = json.JSONDecoder().raw_decode(line[start:])
+        document: dict[str, Any] = json.JSONDecoder().raw_decode(line[start:])[0]
         used, _, limit = document["MemUsage"].partition("/")
-        return Container(
-            cpu_percent=float(document["CPUPerc"].rstrip("%")),
-            memory_bytes=parse_size(used),
-            memory_limit=parse_size(limit),
-        )
+        return Usage(float(document["CPUPerc"].rstrip("%")), parse_size(used), parse_size(limit))
     except (ValueError, KeyError):
         return None
 
 
 def parse_size(text: str) -> int:
     """Read docker's sizes, as `96.5MiB` and `1.2GB`; ValueError for anything else."""
-    text = text.strip()
-    unit = text.lstrip("0123456789.")
-    if unit not in _UNITS:
+    found = re.fullmatch(r"([\d.]+)([kKMGT]?)(i?)B", text.strip())
+    if not found:
         raise ValueError(f"not a size: {text!r}")
-    return round(float(text.removesuffix(unit)) * _UNITS[unit])
+    number, power, binary = found.groups()
+    return round(float(number) * float(1024 if binary else 1000) ** _POWERS[power])
 
 
 class Stream:
-    """`docker stats` running beside the monitor; `latest` is its newest word."""
+    """`docker stats` running beside the monitor; `latest` is its newest answer."""
 
     def __init__(self, container: str) -> None:
-        self.latest: Container | None = None
+        self.latest: Usage | None = None
+        self.told = threading.Event()
+        """Set with docker's first answer, which takes some 2 s, and when none will come."""
         self._container = container
         self._process: subprocess.Popen[str] | None = None
         self._ended = threading.Event()
@@ -82,12 +57,7 @@ class Stream:
         threading.Thread(target=self._follow, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         if self._process is not None:
             self._process.kill()
@@ -98,7 +68,7 @@ class Stream:
         while not self._ended.is_set():
             try:
                 self._process = subprocess.Popen(
-                    ["docker", "stats", "--format", _FORMAT, self._container],
+                    ["docker", "stats", "--format", "{{json .}}", self._container],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -108,10 +78,14 @@ class Stream:
                     start_new_session=True,
                 )
             except FileNotFoundError:
+                self.told.set()
                 return
             assert self._process.stdout is not None
             for line in self._process.stdout:
                 if "{" in line:
                     self.latest = parse(line)
+                    if self.latest:
+                        self.told.set()
             self.latest = None
+            self.told.set()
             self._ended.wait(1.0)

@@ -1,4 +1,4 @@
-"""What a canonical dump holds and in which order: decided from the catalog's values alone."""
+"""The tables of a dump and their order, decided from the catalog's values alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pgseed.errors import SeedError
-from pgseed.sql_names import qualified_name, quote_literal, quote_name
+from pgseed.sql_names import qualified_name, quote_name
 
 
 class DumpRefused(SeedError):
@@ -60,22 +60,11 @@ class DumpTable:
         columns = f"({self.column_list})" if self.columns else ""
         return f"COPY {self.qualified} {columns} FROM stdin;"
 
-    def query(self, condition: str = "") -> str:
-        """COPY of its rows in order; `condition` narrows them. ONLY, as pg_dump does."""
-        where = f" WHERE {condition}" if condition else ""
+    @property
+    def query(self) -> str:
+        """The COPY that gives its rows in order. ONLY, as pg_dump does."""
         order = f" ORDER BY {self.order_by}" if self.columns else ""
-        return (
-            f"COPY (SELECT {self.column_list} FROM ONLY {self.qualified}{where}{order}) TO STDOUT"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceState:
-    """What setval() takes to give a sequence the same next value."""
-
-    name: str
-    value: int
-    is_called: bool
+        return f"COPY (SELECT {self.column_list} FROM ONLY {self.qualified}{order}) TO STDOUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +73,15 @@ class Order:
 
     tables: tuple[DumpTable, ...]
     cyclic: frozenset[int]
+
+    @property
+    def needs_replica_role(self) -> bool:
+        """Whether rows can go in as they are only with triggers off.
+
+        So it is where foreign keys between tables form a cycle, and where a trigger on INSERT
+        would change rows or add some.
+        """
+        return bool(self.cyclic) or any(table.has_insert_triggers for table in self.tables)
 
 
 def order_tables(tables: Iterable[DumpTable], references: Collection[tuple[int, int]]) -> Order:
@@ -112,15 +110,6 @@ def order_tables(tables: Iterable[DumpTable], references: Collection[tuple[int, 
     return Order(tuple(ordered), frozenset(cyclic))
 
 
-def needs_replica_role(order: Order) -> bool:
-    """Whether rows can go in as they are only with triggers off.
-
-    So it is where foreign keys between tables form a cycle, and where a trigger on INSERT would
-    change rows or add some.
-    """
-    return bool(order.cyclic) or any(table.has_insert_triggers for table in order.tables)
-
-
 def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[str]]) -> None:
     """Refuse tables and columns that `expected` (qualified table -> columns) does not have.
 
@@ -140,64 +129,6 @@ def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[st
     if surplus:
         shown = ", ".join(surplus[:5]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
         raise DumpRefused(
-            f"failed to dump the database: postgres/init/ does not have {shown}. Add it there, or"
-            " drop it from the database, and dump again"
+            f"failed to dump the database: the project's schema does not have {shown}. Add it"
+            " there, or drop it from the database, and dump again"
         )
-
-
-_TITLE = "--\n-- {}\n--\n\n"
-_REPLICA = """-- Triggers or a cycle of foreign keys: both are off for these rows (superuser only).
-SET session_replication_role = replica;
-
-"""
-
-
-def header(*, replica: bool, notes: Iterable[str] = ()) -> str:
-    """What stands in front of the rows: the settings that pg_dump writes too, nothing volatile.
-
-    `notes` become comments, so they are no part of what the backup is.
-    """
-    settings = (
-        "SET statement_timeout = 0;\n"
-        "SET lock_timeout = 0;\n"
-        "SET idle_in_transaction_session_timeout = 0;\n"
-        "SET client_encoding = 'UTF8';\n"
-        "SET standard_conforming_strings = on;\n"
-        "SELECT pg_catalog.set_config('search_path', '', false);\n"
-        "SET check_function_bodies = false;\n"
-        "SET xmloption = content;\n"
-        "SET client_min_messages = warning;\n"
-        "SET row_security = off;\n\n"
-    )
-    title = _TITLE.format("PostgreSQL database dump")
-    remarks = "".join(f"-- {_comment(note)}\n" for note in notes)
-    return title + remarks + ("\n" if remarks else "") + settings + (_REPLICA if replica else "")
-
-
-def table_header(table: DumpTable) -> str:
-    title = f"Data for Name: {_comment(table.name)}; Type: TABLE DATA"
-    title += f"; Schema: {_comment(table.schema)}"
-    return _TITLE.format(title) + table.copy_statement + "\n"
-
-
-TABLE_FOOTER = "\\.\n\n\n"
-
-
-def sequence_text(schema: str, sequence: SequenceState) -> str:
-    title = f"Name: {_comment(sequence.name)}; Type: SEQUENCE SET; Schema: {_comment(schema)}"
-    name = quote_literal(qualified_name(schema, sequence.name))
-    called = "true" if sequence.is_called else "false"
-    return (
-        _TITLE.format(title)
-        + f"SELECT pg_catalog.setval({name}, {sequence.value}, {called});\n\n\n"
-    )
-
-
-def footer(*, replica: bool) -> str:
-    reset = "SET session_replication_role = DEFAULT;\n\n" if replica else ""
-    return reset + _TITLE.format("PostgreSQL database dump complete")
-
-
-def _comment(name: str) -> str:
-    """A name inside a comment, where a line break would end it."""
-    return name.replace("\n", " ").replace("\r", " ")

@@ -11,23 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgseed.backup.model import SequenceValue
 from pgseed.backup.reader import read_backup
 from pgseed.backup.work_folder import leftovers, put_in_place, work_folder
-from pgseed.dumping.layout import (
-    TABLE_FOOTER,
+from pgseed.dumping import read_notes
+from pgseed.dumping.dump_text import TABLE_FOOTER, footer, header, sequence_text, table_header
+from pgseed.dumping.tables import (
     DumpRefused,
     DumpTable,
-    SequenceState,
     SortColumn,
     check_fits,
-    footer,
-    header,
-    needs_replica_role,
     order_tables,
-    sequence_text,
-    table_header,
 )
-from pgseed.dumping.schema_part import stable_part
+from vpdb.backups.schema_part import stable_part
 
 
 def table(oid: int, name: str = "", *columns: str, key: Iterable[SortColumn] = ()) -> DumpTable:
@@ -47,7 +43,7 @@ def test_tables_come_by_name_behind_the_ones_they_refer_to() -> None:
 def test_a_table_that_refers_to_itself_is_no_cycle() -> None:
     order = order_tables([table(1), table(2)], {(1, 1), (2, 1)})
     assert not order.cyclic
-    assert not needs_replica_role(order)
+    assert not order.needs_replica_role
 
 
 def test_references_to_tables_that_are_not_dumped_do_not_count() -> None:
@@ -59,12 +55,12 @@ def test_a_cycle_is_opened_at_one_table_and_needs_the_replica_role() -> None:
     order = order_tables(tables, {(1, 2), (2, 3), (3, 1), (4, 1)})
     assert [t.name for t in order.tables] == ["a", "c", "b", "d"]
     assert order.cyclic == {1}
-    assert needs_replica_role(order)
+    assert order.needs_replica_role
 
 
 def test_a_trigger_on_insert_needs_the_replica_role() -> None:
     loud = DumpTable(1, "vpv4", "t", (), has_insert_triggers=True)
-    assert needs_replica_role(order_tables([loud], set()))
+    assert order_tables([loud], set()).needs_replica_role
 
 
 @given(st.sets(st.tuples(st.integers(0, 8), st.integers(0, 8))), st.randoms())
@@ -84,19 +80,17 @@ def test_the_order_depends_on_names_and_references_alone(
 
 def test_rows_are_ordered_by_key_and_text_by_its_bytes() -> None:
     key = [SortColumn("Id"), SortColumn("name", collated=True), SortColumn("span", by_text=True)]
-    assert table(1, "t", "Id", key=key).query("x < 1") == (
-        'COPY (SELECT "Id" FROM ONLY vpv4.t WHERE x < 1 ORDER BY "Id", name COLLATE "C",'
+    assert table(1, "t", "Id", key=key).query == (
+        'COPY (SELECT "Id" FROM ONLY vpv4.t ORDER BY "Id", name COLLATE "C",'
         ' span::text COLLATE "C") TO STDOUT'
     )
 
 
 def test_without_a_key_rows_are_ordered_by_all_columns_as_text() -> None:
-    assert (
-        table(1, "t", "a", "order")
-        .query()
-        .endswith(' ORDER BY a::text COLLATE "C", "order"::text COLLATE "C") TO STDOUT')
+    assert table(1, "t", "a", "order").query.endswith(
+        ' ORDER BY a::text COLLATE "C", "order"::text COLLATE "C") TO STDOUT'
     )
-    assert table(1, "t").query() == "COPY (SELECT  FROM ONLY vpv4.t) TO STDOUT"
+    assert table(1, "t").query == "COPY (SELECT  FROM ONLY vpv4.t) TO STDOUT"
 
 
 def test_what_the_projects_schema_does_not_have_is_named() -> None:
@@ -120,10 +114,11 @@ def test_what_is_written_is_what_our_own_reader_takes(
     it = table(1, name, "a", name)
     text = header(replica=replica, notes=["release 2026-11", "x\n\\! y"])
     text += table_header(it) + "1\t2\n" + TABLE_FOOTER
-    text += sequence_text("vpv4", SequenceState(name, -3, is_called=False))
+    text += sequence_text(SequenceValue("vpv4", name, -3, is_called=False))
     text += footer(replica=replica)
     path = tmp_path / "dump.sql"
     path.write_text(text, newline="")
+    assert read_notes(path) == ("release 2026-11", "x \\! y")
     backup = read_backup(path, schema="vpv4")
     assert backup.tables == {it.qualified: 1}
     assert backup.blocks[0].columns == ("a", name)

@@ -1,24 +1,24 @@
-"""Readings that are remembered: never for other bytes, another schema or another reader."""
+"""Cached readings: never for other bytes, another schema or another reader."""
 
 from __future__ import annotations
 
-import threading
+import gzip
+import hashlib
+from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zstandard
 
 from pgseed.backup import reader
-from pgseed.backup import reading_cache as known
 from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
+from pgseed.backup.reading_cache import ReadingCache
 from pgseed.backup.rows import open_rows
 from pgseed.errors import BackupRefused
 from tests.hostile import HARMLESS, SCHEMA
-
-
-@pytest.fixture(autouse=True)
-def every_file_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgseed.backup.limits.REMEMBERED", 0)
 
 
 @pytest.fixture
@@ -28,21 +28,8 @@ def backup(tmp_path: Path) -> Path:
     return path
 
 
-def read_now(path: Path, schema: str = SCHEMA) -> Backup:
-    return known.read_known_backup(path, schema=schema, folder=path.parent / "readings")
-
-
 def read(path: Path, schema: str = SCHEMA) -> Backup:
-    """Read, and wait until it is remembered."""
-    backup = read_now(path, schema)
-    remembered()
-    return backup
-
-
-def remembered() -> None:
-    for thread in threading.enumerate():
-        if thread.name == known.REMEMBERING:
-            thread.join(10)
+    return ReadingCache(path.parent / "readings").read(path, schema=schema)
 
 
 def readings(path: Path) -> list[Path]:
@@ -98,10 +85,9 @@ def test_another_schema_has_a_reading_of_its_own(backup: Path) -> None:
         read(backup, schema="another")
 
 
-def test_another_reader_reads_anew(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_reader_reads_anew(backup: Path) -> None:
     read(backup)
-    monkeypatch.setattr(known, "_code", lambda: "another")
-    read(backup)
+    ReadingCache(backup.parent / "readings", parser="another").read(backup, schema=SCHEMA)
     assert len(readings(backup)) == 2
 
 
@@ -118,58 +104,46 @@ def test_a_folder_that_cannot_be_made_costs_only_time(backup: Path) -> None:
     assert read(backup) == read_backup(backup, schema=SCHEMA)
 
 
-def test_only_the_newest_stay(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "MOST", 2)
+def test_only_the_newest_stay(backup: Path) -> None:
+    cache = ReadingCache(backup.parent / "readings", most=2)
     for number in range(4):
         backup.write_bytes(b"-- %d\n" % number + HARMLESS)
-        read(backup)
+        cache.read(backup, schema=SCHEMA)
     assert len(readings(backup)) == 2
 
 
-def test_a_change_in_any_piece_is_read_anew(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "_PIECE", 64)
-    monkeypatch.setattr("pgseed.backup.utf8._CHUNK", 10)
-    size = len(HARMLESS)
-    with backup.open("rb") as file:
-        known_hash = known._hash(file.fileno(), size, None)
-    found = {known_hash}
-    for place in range(size):
-        changed = bytearray(HARMLESS)
-        changed[place] ^= 1
+def test_a_change_of_any_byte_is_read_anew(backup: Path) -> None:
+    changed = bytearray(HARMLESS)
+    start = read(backup).blocks[0].start
+    for place in range(start, start + 3):
+        changed[place] = ord("x")
         backup.write_bytes(changed)
-        with backup.open("rb") as file:
-            found.add(known._hash(file.fileno(), size, None))
-    assert len(found) == size + 1
+        assert read(backup) == read_backup(backup, schema=SCHEMA)
 
 
-def test_nobody_waits_until_a_reading_is_remembered(
-    backup: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_compressed_backup_is_cached_too(
+    backup: Path, pack: Callable[[bytes], bytes], request: pytest.FixtureRequest
 ) -> None:
-    may_begin = threading.Event()
-    remember = known._remember
-
-    def remember_later(reading: Backup, folder: Path) -> None:
-        assert may_begin.wait(10)
-        remember(reading, folder)
-
-    monkeypatch.setattr(known, "_remember", remember_later)
-    first = read_now(backup)
-    assert readings(backup) == []
-    may_begin.set()
-    remembered()
+    backup.write_bytes(pack(HARMLESS))
+    first = read(backup)
     request.getfixturevalue("no_reader")
-    assert read(backup) == first
+    again = read(backup)
+    assert again == first
+    with open_rows(again, again.blocks[0]) as rows:
+        assert rows.read().count(b"\n") == 2
 
 
-def test_what_changes_before_it_is_remembered_is_not(backup: Path) -> None:
-    reading = read_backup(backup, schema=SCHEMA)
-    backup.write_bytes(HARMLESS + b"\n\\! true\n")
-    known._remember(reading, backup.parent / "readings")
-    assert readings(backup) == []
+def test_what_changes_while_it_is_read_is_not_cached(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = reader.read_backup
 
+    def change_and_read(path: Path, **options: Any) -> Backup:
+        path.write_bytes(b"-- changed\n" + HARMLESS)
+        return real(path, **options)
 
-def test_small_files_are_not_remembered(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgseed.backup.limits.REMEMBERED", 1_000_000)
+    monkeypatch.setattr(reader, "read_backup", change_and_read)
     read(backup)
     assert readings(backup) == []
 
@@ -177,13 +151,13 @@ def test_small_files_are_not_remembered(backup: Path, monkeypatch: pytest.Monkey
 def test_a_file_that_changes_while_it_is_hashed_is_refused(
     backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read(backup)
+    real = hashlib.file_digest
 
-    def hash_and_change(*_arguments: object) -> str:
-        with backup.open("ab") as file:
-            file.write(b"\n")
-        return "x"
+    def hash_and_change(file: FileIO, digest: str) -> Any:
+        with backup.open("ab") as end:
+            end.write(b"\n")
+        return real(file, digest)
 
-    monkeypatch.setattr(known, "_hash", hash_and_change)
+    monkeypatch.setattr(hashlib, "file_digest", hash_and_change)
     with pytest.raises(BackupRefused, match="it changed while it was read"):
         read(backup)

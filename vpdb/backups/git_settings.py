@@ -1,4 +1,8 @@
-"""What to do once a committed backup grows too large for Git."""
+"""How Git shows backups, and what to do once one grows too large for it.
+
+Git calls `python -m vpdb textconv FILE` where .gitattributes says `diff=velpharma-backup` and the
+configuration names it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,12 @@ from pgseed.units import size
 LIMIT_BYTES = 50 * 1024 * 1024
 """Where GitHub starts to warn; at 100 MB it refuses the push."""
 
+DIFF_CONFIGURATION = (
+    ("diff.velpharma-backup.textconv", "python -m vpdb textconv"),
+    # Lines at the margin name a row; git shows the nearest one above each change.
+    ("diff.velpharma-backup.xfuncname", "^([^ ].*)$"),
+    ("diff.velpharma-backup.cachetextconv", "true"),
+)
 _LFS = "filter=lfs diff=lfs merge=lfs -text"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pgseed.dumping.writer import SchemaText
+from pgseed.dumping import SchemaText
 from vpdb import docker
 
 _END = "\n--\n-- PostgreSQL database dump complete\n"
@@ -22,7 +22,7 @@ def stable_part(text: str) -> str:
 
 
 def container_schema(container: str, database: str, schema: str) -> Callable[[str], SchemaText]:
-    """For `write_dump`: the schema as it is in a snapshot, read inside the container."""
+    """Return what `DumpOptions.schema_text` takes: the schema as it is in a snapshot."""
 
     def section(name: str, snapshot: str) -> str:
         options = [f"--section={name}", f"--snapshot={snapshot}", "--schema", f'"{schema}"']
