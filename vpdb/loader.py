@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 
 from pgseed.errors import SeedError
 from vpdb import connection
@@ -69,13 +68,13 @@ def run(settings: Settings) -> None:
         "PGUSER": settings.user,
         "PGPASSWORD": settings.password,
     }
+    sys.stdout.flush()  # what was printed so far comes before the loader's output
     try:
         process = subprocess.Popen(
             command,
             cwd=settings.project_dir,
             env={**os.environ, **libpq},
             stdin=subprocess.DEVNULL,
-            stdout=_our_stdout(),
         )
     except OSError as error:
         cause = f" {command[0]}: {error.strerror}"
@@ -114,14 +113,6 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
         return values[match[1]]
 
     return _PLACEHOLDER.sub(fill, word)
-
-
-def _our_stdout() -> int | None:
-    # Python's buffered lines come first; a stdout without a file (a test's) is inherited as it is.
-    sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        return sys.stdout.fileno()
-    return None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
