@@ -196,15 +196,14 @@ class MasterDataLoad:
 
 
 def _refuse_name_twice(files: Sequence[CsvFile]) -> None:
-    seen: set[str] = set()
-    for file in files:
-        if file.path.name in seen:
+    names = [file.path.name for file in files]
+    for position, file in enumerate(files):
+        if file.path.name in names[:position]:
             raise CsvRefused(
                 file.path,
                 "another file of the same name is to be loaded as well",
                 remedy="Load them one after the other",
             )
-        seen.add(file.path.name)
 
 
 def _database_fault(error: psycopg2.Error) -> str:
