@@ -126,12 +126,16 @@ class Project:
         self.settings_file.write_text(f"{first}config:\n{''.join(lines)}")
 
     def rest(self) -> None:
-        """Go back to the committed files and to no setting but the port, with the database up."""
+        """Go back to what is committed, with the database up."""
+        self.tidy()
+        self.up()
+
+    def tidy(self) -> None:
+        """Go back to the committed files and to no setting but the port."""
         self.run("git", "checkout", "-q", "--", ".")
         for csv in (self.folder / "data").glob("*.csv"):
             csv.unlink()
         self.configure()
-        self.up()
 
     def query(self, sql: str, *, password: str = PASSWORD) -> list[tuple[Any, ...]]:
         """Ask the live database as the application role."""
