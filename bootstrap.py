@@ -22,7 +22,8 @@ from __future__ import annotations
 import os
 import sys
 
-OLDEST_PYTHON = (3, 10)
+# 3.10 is out of support since October 2026. toolchain/venv.py asks the same of .venv.
+OLDEST_PYTHON = (3, 11)
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
         return 1
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(str(part) for part in sys.version_info[:3])
-        print("failed to start: this is Python " + found + ". Use Python 3.10 or newer")
+        print("failed to start: Python " + found + " is out of support. Use Python 3.11 or newer")
         return 1
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(__doc__.strip())

@@ -18,10 +18,10 @@ from benchmarks.shell import (
     timed,
     tool_environment,
 )
-from pgseed.server import Server
 from vpdb.config import Settings, load_settings
 from vpdb.docker import image_exists
 from vpdb.image import content_tag
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 
 BACKUP = Path("backups/production_backup_data_only.sql")
@@ -77,7 +77,7 @@ class Stack:
         except OSError:  # another file system
             shutil.copyfile(backup, self.backup)
 
-    def server(self) -> Server:
+    def server(self) -> DockerServer:
         return find_server(self.container, self.name, timeout_s=30)
 
     def pulumi(self, *arguments: str) -> float:

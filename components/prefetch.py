@@ -17,14 +17,14 @@ from pgseed.errors import SeedError
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
-    from pgseed.server import Server
     from vpdb.content import Content
+    from vpdb.server.docker_server import DockerServer
 
 # A larger backup takes longer than the start it gets; its progress belongs to the seed. In bytes.
 LARGEST_BACKUP = 64 * 1024 * 1024
 
 
-def begin(finding: Future[Server], settings: Settings, content: Content) -> None:
+def begin(finding: Future[DockerServer], settings: Settings, content: Content) -> None:
     """Begin to build what a load of this content needs, unless it is live or this is a preview."""
     size = content.backup.uncompressed_bytes if content.backup else 0
     if pulumi.runtime.is_dry_run() or size > LARGEST_BACKUP:
@@ -33,13 +33,15 @@ def begin(finding: Future[Server], settings: Settings, content: Content) -> None
     threading.Thread(target=_prepare, args=(finding, settings, content), name="head start").start()
 
 
-def _prepare(finding: Future[Server], settings: Settings, content: Content) -> None:
+def _prepare(finding: Future[DockerServer], settings: Settings, content: Content) -> None:
     with suppress(SeedError):
         server = finding.result()
         # Whoever found it has imported these.
         import psycopg2
 
-        from pgseed.live.load import prepare_load
+        from vpdb.content import seed_with_commit
+        from vpdb.live import live_database
 
         with suppress(psycopg2.Error):
-            prepare_load(server, settings, content)
+            seed = seed_with_commit(settings.project_dir, content.seed)
+            live_database(server, settings).prepare(seed)

@@ -18,20 +18,20 @@ from vpdb.config import Settings
 from vpdb.server.server_probe import sight
 
 if TYPE_CHECKING:
-    from pgseed.server import Server
     from vpdb.content import Content
+    from vpdb.server.docker_server import DockerServer
 
 # A server that does not answer at once is not waited for; in seconds.
 TIMEOUT_S = 1.0
 
 
-def begin_to_find(settings: Settings) -> Future[Server]:
+def begin_to_find(settings: Settings) -> Future[DockerServer]:
     """Look for the stack's server while the backup is read."""
     pool = ThreadPoolExecutor(1, "find server")
     return pool.submit(_find, settings)
 
 
-def _find(settings: Settings) -> Server:
+def _find(settings: Settings) -> DockerServer:
     docker.active_endpoint()  # nothing on another machine is even looked at
     seen = sight(settings.container)
     if seen.container is None:
@@ -43,7 +43,7 @@ def _find(settings: Settings) -> Server:
 
 
 def describe_reload(
-    settings: Settings, content: Content, finding: Future[Server]
+    settings: Settings, content: Content, finding: Future[DockerServer]
 ) -> pulumi.Output[str]:
     """Say what `up` loads and why, and warn of what it puts aside; a silent server says nothing.
 
@@ -56,7 +56,9 @@ def describe_reload(
     return pulumi.Output.from_input(_look_and_tell(settings, content, finding))
 
 
-async def _look_and_tell(settings: Settings, content: Content, finding: Future[Server]) -> str:
+async def _look_and_tell(
+    settings: Settings, content: Content, finding: Future[DockerServer]
+) -> str:
     try:
         server = await asyncio.wrap_future(finding)
     except SeedError:
@@ -78,13 +80,11 @@ def refuse_taken_port(settings: Settings) -> None:
         and container.ports.get(CONTAINER_PORT, ("", 0))[1] == settings.port
     ):
         return
-    from vpdb.doctor.ports import look_at_port
+    from vpdb.doctor.ports import another_port, look_at_port
 
     port = look_at_port(settings.port, settings.address, settings.container)
     if port.holder and not port.ours:
-        from toolchain.stacks import with_port  # for this answer alone
-
         raise SeedError(
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
-            f" take the next free one: {with_port(settings.stack, port.next_free)}"
+            f" take the next free one: {another_port(port, settings.stack)}"
         )

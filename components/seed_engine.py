@@ -9,14 +9,14 @@ from typing import Any
 from pulumi.dynamic.config import Config
 
 from components.settings import PROJECT_DIR
-from pgseed.databases.stamp import read_stamp
 from pgseed.errors import BackupRefused, SeedError
-from pgseed.live.load import load_planned
 from pgseed.progress import print_lines
-from pgseed.server import Server
+from pgseed.seed import PlannedSeed, Seed
 from vpdb import docker
 from vpdb.config import Settings, project_defaults
-from vpdb.content import Content, choose_content
+from vpdb.content import choose_content, seed_with_commit
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.server.password import ensure_password
 from vpdb.server.server_probe import Sighting
@@ -28,13 +28,13 @@ START_TIMEOUT_S = 120.0
 
 # One run of Pulumi is one provider process: what it found stays true as long as the container,
 # known by its id, is the same one.
-_found: dict[tuple[str, str, int, str], Server] = {}
+_found: dict[tuple[str, str, int, str], DockerServer] = {}
 
 
 def load(config: Config, props: dict[str, Any]) -> None:
     """Make the live database hold the content that was planned, and let the developer in."""
     settings = settings_of(config, props)
-    read = cache(partial(planned_content, settings, props))
+    read = cache(partial(planned_seed, settings, props))
     if _key(props) not in _found:
         read()  # while a new server starts
     server = _server(props, START_TIMEOUT_S)
@@ -42,7 +42,8 @@ def load(config: Config, props: dict[str, Any]) -> None:
         # A new server's role has no password yet, and giving it one takes as long as a swap. Where
         # it could not be done yet, it is done below.
         pool.submit(ensure_password, server, props["user"], props["password"])
-        done = load_planned(server, settings, props["contentId"], read, print_lines())
+        live = live_database(server, settings, print_lines())
+        done = live.load(PlannedSeed(props["contentId"], read))
     if done.action == "adopted":  # another database than before is in no bulk mode
         _end_interrupted(server, settings)
     ensure_password(server, props["user"], props["password"])
@@ -60,7 +61,7 @@ def holds(config: Config, props: dict[str, Any], seeing: Future[Sighting]) -> bo
     settings = settings_of(config, props)
     try:
         server = _server(props, PLANNING_TIMEOUT_S, seeing.result())
-        stamp = read_stamp(server, settings.database, timeout_s=PLANNING_TIMEOUT_S)
+        stamp = live_database(server, settings).stamp(timeout_s=PLANNING_TIMEOUT_S)
     except SeedError:
         return False
     return stamp is not None and stamp.content_id == props["contentId"]
@@ -82,7 +83,7 @@ def settings_of(config: Config, props: dict[str, Any]) -> Settings:
     return Settings.from_values(PROJECT_DIR, project, props["stack"], given, defaults)
 
 
-def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
+def planned_seed(settings: Settings, props: dict[str, Any]) -> Seed:
     """Read the source again, to load it; refuse one that is no longer what the plan showed."""
     content = choose_content(PROJECT_DIR, settings)
     if content.content_id != props["contentId"]:
@@ -91,16 +92,16 @@ def planned_content(settings: Settings, props: dict[str, Any]) -> Content:
             "it changed after this run was planned",
             remedy="Run `pulumi up` again",
         )
-    return content
+    return seed_with_commit(PROJECT_DIR, content.seed)
 
 
-def _end_interrupted(server: Server, settings: Settings) -> None:
+def _end_interrupted(server: DockerServer, settings: Settings) -> None:
     from vpdb.bulk import end_interrupted  # not for a database that has just been swapped in
 
     end_interrupted(server, settings, print_lines())
 
 
-def _server(props: dict[str, Any], timeout_s: float, seen: Sighting | None = None) -> Server:
+def _server(props: dict[str, Any], timeout_s: float, seen: Sighting | None = None) -> DockerServer:
     """Find the stack's server; what planning found serves the load that follows at once."""
     key = _key(props)
     if key not in _found:

@@ -7,24 +7,25 @@ import asyncio
 import pulumi
 
 from pgseed.errors import SeedError
-from pgseed.live.status import Status, read_status
+from pgseed.live.status import Status
 from pgseed.server import Server
 from vpdb import bulk
 from vpdb.config import Settings
 from vpdb.content import Content
+from vpdb.stack_status import look_at
 
 
 async def look_and_tell(server: Server, settings: Settings, content: Content) -> str:
     """Warn of what a reload puts aside; give the killed release whose bulk mode `up` has to end."""
     try:
-        status = await asyncio.to_thread(read_status, server, settings, content)
+        status = await asyncio.to_thread(look_at, server, settings, content)
     except SeedError:
         return ""
     if warning := describe_bulk_mode(status.bulk_mode, settings):
         pulumi.warn(warning)
-    for line in warnings(status, settings):
+    for line in warnings(status.data, settings):
         pulumi.warn(line)
-    for line in remarks(status):
+    for line in remarks(status.data):
         pulumi.info(line)
     return bulk.interrupted(status.bulk_mode, settings)
 

@@ -17,12 +17,11 @@ class CsvRefused(SeedError):
     def __init__(
         self, path: Path, cause: str, *, line: int = 0, column: str = "", remedy: str = ""
     ) -> None:
-        self.path, self.line, self.column, self.cause = path, line, column, cause
-        where = str(path)
-        where += f", line {line}" if line else ""
+        self.line = line
+        where = f", line {line}" if line else ""
         where += f", column {column}" if column else ""
         advice = f". {remedy}" if remedy else ""
-        super().__init__(f"failed to load {where}: {cause}{advice}")
+        super().__init__(f"failed to load {path}{where}: {cause}{advice}")
 
 
 class LoadFailed(SeedError):
@@ -39,12 +38,10 @@ class Rejection:
     reason: str
 
     def __str__(self) -> str:
-        where = f"line {self.line}"
-        where += f", column {self.column}" if self.column else ""
-        return f"{where}: {self.reason}"
+        where = f", column {self.column}" if self.column else ""
+        return f"line {self.line}{where}: {self.reason}"
 
 
 def shown(value: str) -> str:
-    """A value as it appears in a message: quoted, on one line, not endless."""
-    text = value if len(value) <= 40 else value[:37] + "..."
-    return repr(text)
+    """Quote a value for a message: on one line, and not endless."""
+    return repr(value if len(value) <= 40 else value[:37] + "...")

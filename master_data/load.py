@@ -6,8 +6,8 @@ written as one UPDATE and one INSERT. Rows that the files do not name stay as th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,32 +16,54 @@ import psycopg2.errors
 from psycopg2 import extensions, sql
 from psycopg2.extras import execute_values
 
-from master_data import tables
-from master_data.catalog import Facts, keep_sequence, read_facts
 from master_data.csv_file import CsvFile, in_load_order, look_at
 from master_data.faults import CsvRefused, LoadFailed, Rejection
+from master_data.live_table import LiveTable, keep_sequence, read_live_tables
 from master_data.proposal import Counts, Proposal
 from master_data.rejected_file import RejectedFiles, count_rejected
 from master_data.rules import judge
-from master_data.staging import Reading, read_ahead
-from master_data.tables import TABLES
+from master_data.staging import stage
+from master_data.tables import IMPORT_LOG, TABLES
 from pgseed.progress import Progress, quiet
 
-LOCK_TIMEOUT_S = 10
+# Temporary tables that do not fit into temp_buffers are written to disk and read again; it cannot
+# be changed any more once the session has used one.
+_SETTINGS = """
+SELECT set_config('temp_buffers', '64MB', true) WHERE pg_my_temp_schema() = 0;
+SET LOCAL search_path TO {schema}, public;
+SET LOCAL datestyle TO 'ISO, YMD';
+SET LOCAL work_mem TO '64MB';
+SET LOCAL default_statistics_target TO 10;
+SET LOCAL lock_timeout TO %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What is asked of a load.
+
+    More rejected rows than `reject_limit`, over all files, and nothing is written but the rejected
+    rows, to `rejected_dir`; a dry run writes nothing at all. `encoding` overrides what the files
+    look like. Another writer is waited for `lock_timeout_s` seconds.
+    """
+
+    schema: str
+    rejected_dir: Path
+    reject_limit: int = 0
+    dry_run: bool = False
+    encoding: str | None = None
+    lock_timeout_s: int = 10
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
     """What one file did, or would do; `examples` are the first reasons, `rejected` counts rows."""
 
-    path: Path
-    table: str
-    encoding: str
-    delimiter: str
+    file: CsvFile
     counts: Counts
-    rejected: int
-    examples: tuple[Rejection, ...]
-    rejected_file: Path | None
+    rejected: int = 0
+    examples: tuple[Rejection, ...] = ()
+    rejected_file: Path | None = None
 
     @property
     def read(self) -> int:
@@ -55,9 +77,8 @@ class LoadResult:
     """What a load did; `committed` says whether the database holds it now."""
 
     files: tuple[FileResult, ...]
-    committed: bool
-    dry_run: bool
-    reject_limit: int
+    options: LoadOptions
+    committed: bool = False
 
     @property
     def rejected(self) -> int:
@@ -65,206 +86,137 @@ class LoadResult:
 
     @property
     def within_limit(self) -> bool:
-        return self.rejected <= self.reject_limit
+        return self.rejected <= self.options.reject_limit
 
 
-def load_files(
-    connection: extensions.connection,
-    paths: Sequence[Path],
-    *,
-    schema: str,
-    rejected_dir: Path,
-    reject_limit: int = 0,
-    dry_run: bool = False,
-    encoding: str | None = None,
-    progress: Progress = quiet,
-) -> LoadResult:
-    """Bring the tables to what the files say: `load_readings` of files that are read from here."""
-    with reading(paths, encoding=encoding) as readings:
-        return load_readings(
-            connection,
-            readings,
-            schema=schema,
-            rejected_dir=rejected_dir,
-            reject_limit=reject_limit,
-            dry_run=dry_run,
-            progress=progress,
-        )
+class MasterDataLoad:
+    """CSV files that were looked at, to be loaded as `options` say.
 
-
-@contextmanager
-def reading(paths: Sequence[Path], *, encoding: str | None = None) -> Iterator[Sequence[Reading]]:
-    """Begin to read files, in the order in which they are loaded.
-
-    It needs no database, so whoever still looks for one loses no time. `encoding` overrides what
-    the files look like. Raises CsvRefused for a file that cannot be read at all.
+    Raises CsvRefused for a file that cannot be read at all; no database is needed to find out.
     """
-    files = [look_at(path, encoding=encoding) for path in in_load_order(paths)]
-    _refuse_name_twice(files)
-    with read_ahead(files) as readings:
-        yield readings
 
+    def __init__(self, paths: Sequence[Path], options: LoadOptions) -> None:
+        self.options = options
+        self.files = [look_at(path, encoding=options.encoding) for path in in_load_order(paths)]
+        _refuse_name_twice(self.files)
 
-def load_readings(
-    connection: extensions.connection,
-    readings: Sequence[Reading],
-    *,
-    schema: str,
-    rejected_dir: Path,
-    reject_limit: int = 0,
-    dry_run: bool = False,
-    progress: Progress = quiet,
-) -> LoadResult:
-    """Bring the tables to what the files say, or tell with `dry_run` what that would do.
+    def run(self, connection: extensions.connection, progress: Progress = quiet) -> LoadResult:
+        """Bring the tables to what the files say; progress is in bytes of the file being read.
 
-    More rejected rows than `reject_limit`, over all files, and nothing is written but the rejected
-    rows, to `rejected_dir`. Progress is in bytes of the file being read. Raises CsvRefused for a
-    file that cannot be read to its end and LoadFailed for what the database refuses; both leave
-    the tables and their sequences as they were.
-    """
-    autocommit = connection.autocommit
-    connection.autocommit = False
-    try:
-        with RejectedFiles(rejected_dir) as rejected:
-            return _load(connection, readings, schema, rejected, reject_limit, dry_run, progress)
-    except psycopg2.Error as error:
-        raise LoadFailed(_database_fault(error)) from error
-    except OSError as error:
-        raise LoadFailed(
-            f"failed to load: {error.filename or rejected_dir}: {error.strerror or error}."
-            " Nothing was loaded"
-        ) from None
-    finally:
-        # A lost connection has rolled back by itself.
-        with suppress(psycopg2.Error):
+        Raises CsvRefused for a file that cannot be read to its end and LoadFailed for what the
+        database refuses; both leave the tables and their sequences as they were.
+        """
+        autocommit = connection.autocommit
+        connection.autocommit = False
+        try:
+            with RejectedFiles(self.options.rejected_dir) as rejected:
+                return self._run(connection, rejected, progress)
+        except psycopg2.errors.LockNotAvailable as error:
+            raise LoadFailed(
+                "failed to load: another session has been writing for"
+                f" {self.options.lock_timeout_s} s. Try again when it is done"
+                " (see: python -m vpdb monitor)"
+            ) from error
+        except psycopg2.Error as error:
+            raise LoadFailed(_database_fault(error)) from error
+        except OSError as error:
+            raise LoadFailed(
+                f"failed to load: {error.filename or self.options.rejected_dir}:"
+                f" {error.strerror or error}. Nothing was loaded"
+            ) from None
+        finally:
+            # A lost connection has rolled back by itself.
+            with suppress(psycopg2.Error):
+                connection.rollback()
+                connection.autocommit = autocommit
+
+    def _run(
+        self, connection: extensions.connection, rejected: RejectedFiles, progress: Progress
+    ) -> LoadResult:
+        results = []
+        with connection.cursor() as cursor:
+            live = self._prepare(cursor)
+            for file in self.files:
+                result = self._load_file(cursor, live[file.table.name], file, progress)
+                if not self.options.dry_run:
+                    kept = rejected.keep(connection, file, result.rejected)
+                    result = replace(result, rejected_file=kept)
+                results.append(result)
+            self._log_imports(cursor, live[IMPORT_LOG.name], results)
+            # Deferred constraints speak up here, in a dry run too.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        loaded = LoadResult(tuple(results), self.options)
+        if self.options.dry_run:
+            return loaded
+        if loaded.within_limit:
+            connection.commit()
+            loaded = replace(loaded, committed=True)
+        else:
             connection.rollback()
-            connection.autocommit = autocommit
-
-
-def _load(
-    connection: extensions.connection,
-    readings: Sequence[Reading],
-    schema: str,
-    rejected: RejectedFiles,
-    reject_limit: int,
-    dry_run: bool,
-    progress: Progress,
-) -> LoadResult:
-    files = [each.file for each in readings]
-    results = []
-    with connection.cursor() as cursor:
-        facts = _prepare(cursor, schema, files)
-        for each in readings:
-            file, result = each.file, _load_file(cursor, schema, facts, each, progress)
-            if not dry_run:
-                kept = rejected.keep(connection, file, result.rejected)
-                result = replace(result, rejected_file=kept)
-            results.append(result)
-        _log_imports(cursor, schema, facts[tables.IMPORT_LOG], zip(files, results, strict=True))
-        # Deferred constraints speak up here, in a dry run too.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    loaded = LoadResult(tuple(results), False, dry_run, reject_limit)
-    if not dry_run and loaded.within_limit:
-        connection.commit()
-        loaded = replace(loaded, committed=True)
-    else:
-        connection.rollback()
-    if not dry_run:
         rejected.publish()
-    return loaded
+        return loaded
 
-
-def _prepare(
-    cursor: extensions.cursor, schema: str, files: Sequence[CsvFile]
-) -> Mapping[str, Facts]:
-    """Settings of the transaction, locks, and what there is to know of the tables."""
-    # The catalog prints the expressions of constraints relative to the search path.
-    cursor.execute(
-        sql.SQL(
-            """
-            SET LOCAL search_path TO {schema}, public;
-            SET LOCAL datestyle TO 'ISO, YMD';
-            SET LOCAL work_mem TO '64MB';
-            SET LOCAL default_statistics_target TO 10;
-            SET LOCAL lock_timeout TO %s
-            """
-        ).format(schema=sql.Identifier(schema)),
-        (f"{LOCK_TIMEOUT_S}s",),
-    )
-    # Readers go on reading; another writer could make the judgement of a row, or the row that it
-    # refers to, untrue.
-    involved = {file.table.name for file in files}
-    for file in files:
-        involved.update(c.reference.table for c in file.table.columns if c.reference)
-    ordered = [table.name for table in TABLES if table.name in involved]
-    names = [*ordered, tables.IMPORT_LOG]
-    cursor.execute(
-        sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; SET CONSTRAINTS ALL DEFERRED").format(
-            sql.SQL(", ").join(sql.Identifier(schema, name) for name in names)
+    def _prepare(self, cursor: extensions.cursor) -> Mapping[str, LiveTable]:
+        """Set the transaction up, lock the tables, and read what the catalog says of them."""
+        schema = self.options.schema
+        # The catalog prints the expressions of constraints relative to the search path.
+        cursor.execute(
+            sql.SQL(_SETTINGS).format(schema=sql.Identifier(schema)),
+            (f"{self.options.lock_timeout_s}s",),
         )
-    )
-    return read_facts(cursor, schema, names)
-
-
-def _load_file(
-    cursor: extensions.cursor,
-    schema: str,
-    facts: Mapping[str, Facts],
-    reading: Reading,
-    progress: Progress,
-) -> FileResult:
-    file = reading.file
-    known = facts[file.table.name]
-    found = reading.stage(cursor, known, progress)
-    progress(f"judge {file.path.name}", file.size_bytes, file.size_bytes)
-    proposal = Proposal(cursor, schema, file.table, known, reading.delivered)
-    proposal.build()
-    found += judge(proposal)
-    counts = proposal.counts()
-    progress(f"write {file.path.name}", file.size_bytes, file.size_bytes)
-    proposal.write(counts)
-    rejected, examples = count_rejected(cursor) if found else (0, ())
-    return FileResult(
-        file.path,
-        file.table.name,
-        file.encoding,
-        file.delimiter,
-        counts,
-        rejected,
-        examples,
-        rejected_file=None,
-    )
-
-
-def _log_imports(
-    cursor: extensions.cursor,
-    schema: str,
-    facts: Facts,
-    loaded: Iterable[tuple[CsvFile, FileResult]],
-) -> None:
-    """Note which files changed the data; one that changed nothing leaves no trace."""
-    rows = [
-        (
-            file.path.name,
-            file.sha256,
-            file.table.name,
-            result.counts.inserted,
-            result.counts.updated,
-            result.rejected,
-        )
-        for file, result in loaded
-        if result.counts.inserted or result.counts.updated
-    ]
-    if rows:
-        keep_sequence(cursor, facts)
-        execute_values(
-            cursor,
+        # Readers go on reading; another writer could make the judgement of a row, or the row that
+        # it refers to, untrue.
+        involved = {file.table.name for file in self.files}
+        for file in self.files:
+            involved.update(c.reference.table for c in file.table.columns if c.reference)
+        names = [table.name for table in TABLES if table.name in involved]
+        names.append(IMPORT_LOG.name)
+        cursor.execute(
             sql.SQL(
-                "INSERT INTO {} (file_name, file_sha256, table_name, inserted_rows, updated_rows,"
-                " rejected_rows) VALUES %s"
-            ).format(sql.Identifier(schema, tables.IMPORT_LOG)),
-            rows,
+                "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; SET CONSTRAINTS ALL DEFERRED"
+            ).format(sql.SQL(", ").join(sql.Identifier(schema, name) for name in names))
         )
+        return read_live_tables(cursor, schema, names)
+
+    def _load_file(
+        self, cursor: extensions.cursor, live: LiveTable, file: CsvFile, progress: Progress
+    ) -> FileResult:
+        found = stage(cursor, live, file, progress)
+        progress(f"judge {file.path.name}", file.size_bytes, file.size_bytes)
+        proposal = Proposal(cursor, self.options.schema, live, file)
+        proposal.build()
+        found += judge(proposal)
+        counts = proposal.counts()
+        progress(f"write {file.path.name}", file.size_bytes, file.size_bytes)
+        proposal.write(counts)
+        return FileResult(file, counts, *(count_rejected(cursor) if found else ()))
+
+    def _log_imports(
+        self, cursor: extensions.cursor, log: LiveTable, results: Sequence[FileResult]
+    ) -> None:
+        """Note which files changed the data; one that changed nothing leaves no trace."""
+        rows = [
+            (
+                result.file.path.name,
+                result.file.sha256,
+                result.file.table.name,
+                result.counts.inserted,
+                result.counts.updated,
+                result.rejected,
+            )
+            for result in results
+            if result.counts.inserted or result.counts.updated
+        ]
+        if rows:
+            keep_sequence(cursor, log)
+            execute_values(
+                cursor,
+                sql.SQL(
+                    "INSERT INTO {} (file_name, file_sha256, table_name, inserted_rows,"
+                    " updated_rows, rejected_rows) VALUES %s"
+                ).format(sql.Identifier(self.options.schema, IMPORT_LOG.name)),
+                rows,
+            )
 
 
 def _refuse_name_twice(files: Sequence[CsvFile]) -> None:
@@ -282,10 +234,5 @@ def _refuse_name_twice(files: Sequence[CsvFile]) -> None:
 def _database_fault(error: psycopg2.Error) -> str:
     diagnosis = error.diag
     cause = diagnosis.message_primary or str(error).strip() or type(error).__name__
-    if isinstance(error, psycopg2.errors.LockNotAvailable):
-        return (
-            f"failed to load: another session has been writing for {LOCK_TIMEOUT_S} s."
-            " Try again when it is done (see: python -m vpdb monitor)"
-        )
     detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
     return f"failed to load: {cause}{detail}. Nothing was written"

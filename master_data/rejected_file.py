@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from psycopg2 import extensions, sql
@@ -17,9 +16,9 @@ EXAMPLES = 20
 
 
 def count_rejected(cursor: extensions.cursor) -> tuple[int, tuple[Rejection, ...]]:
-    """How many rows were rejected, and the first reasons in the order of the file."""
+    """Count the rejected rows, and read the first reasons in the order of the file."""
     cursor.execute(sql.SQL("SELECT count(DISTINCT line) FROM {}").format(REJECTED))
-    row = cursor.fetchone()
+    ((rows,),) = cursor.fetchall()
     cursor.execute(
         sql.SQL(
             "SELECT line, coalesce(column_name, ''), rule, reason FROM {}"
@@ -27,7 +26,7 @@ def count_rejected(cursor: extensions.cursor) -> tuple[int, tuple[Rejection, ...
         ).format(REJECTED),
         (EXAMPLES,),
     )
-    return (row[0] if row else 0), tuple(Rejection(*found) for found in cursor.fetchall())
+    return rows, tuple(Rejection(*found) for found in cursor.fetchall())
 
 
 class RejectedFiles:
@@ -49,8 +48,11 @@ class RejectedFiles:
             temporary.unlink(missing_ok=True)
 
     def keep(self, connection: extensions.connection, file: CsvFile, rejected: int) -> Path | None:
-        """Write the rejected rows of a file, if any; where they will be found once published."""
-        final = self._final(file)
+        """Write a file's rejected rows, if any; return where they will be once published."""
+        final = self._folder / file.path.name
+        if final.exists() and final.samefile(file.path):
+            # Rejected rows that were mended here: the file at work is not written over.
+            final = final.with_name(f"{final.stem}_again{final.suffix}")
         if not rejected:
             self._clean.append(final)
             return None
@@ -67,13 +69,6 @@ class RejectedFiles:
         for final in self._clean:
             final.unlink(missing_ok=True)
 
-    def _final(self, file: CsvFile) -> Path:
-        final = self._folder / file.path.name
-        if final.exists() and final.samefile(file.path):
-            # Rejected rows that were mended here: the file at work is not written over.
-            return final.with_name(f"{final.stem}_again{final.suffix}")
-        return final
-
 
 def _write_rejected(connection: extensions.connection, file: CsvFile, path: Path) -> None:
     """Write the rejected rows as they stand in the file, line and reason in front.
@@ -81,12 +76,11 @@ def _write_rejected(connection: extensions.connection, file: CsvFile, path: Path
     In the file's own encoding and with its delimiter: mended, it can be loaded as it is. Neither
     the rows nor the reasons are held in memory; the CSV is read a second time.
     """
-    encoding = file.encoding
     delivered = [n for n, name in enumerate(file.columns) if name not in REJECTED_COLUMNS]
     with (
         connection.cursor(name="rejected_rows_in_order") as reasons,
         # A reason may quote what the encoding of the file does not know.
-        path.open("w", encoding=encoding, errors="replace", newline="") as stream,
+        path.open("w", encoding=file.encoding, errors="replace", newline="") as stream,
     ):
         reasons.execute(
             sql.SQL(
@@ -98,19 +92,13 @@ def _write_rejected(connection: extensions.connection, file: CsvFile, path: Path
             ).format(REJECTED)
         )
         writer = csv.writer(stream, delimiter=file.delimiter, lineterminator="\n")
-        names = [name for name in file.columns if name not in REJECTED_COLUMNS]
-        writer.writerow([*REJECTED_COLUMNS, *names])
-        records = _records(file)
-        for line, reason in reasons:
-            for began, record in records:
-                if began == line:
+        writer.writerow([*REJECTED_COLUMNS, *(file.columns[n] for n in delivered)])
+        rejected = next(reasons, None)
+        for batch in file.batches(rows=1_000):
+            for line, record in zip(batch.lines, batch.records, strict=True):
+                if rejected and rejected[0] == line:
                     # A row of the wrong length is shown as it is, whole.
                     complete = len(record) == len(file.columns)
                     values = [record[n] for n in delivered] if complete else record
-                    writer.writerow([line, reason, *values])
-                    break
-
-
-def _records(file: CsvFile) -> Iterator[tuple[int, list[str]]]:
-    for batch in file.batches(rows=1_000):
-        yield from zip(batch.lines, batch.records, strict=True)
+                    writer.writerow([*rejected, *values])
+                    rejected = next(reasons, None)

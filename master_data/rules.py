@@ -8,44 +8,48 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from master_data.catalog import Check
+from master_data.live_table import Check
 from master_data.proposal import AND, COMMA, OR, Proposal, as_written
 from master_data.tables import Column
 
 
 def judge(proposal: Proposal) -> int:
-    """Reject every row that cannot be written, with the reason; how many reasons there were."""
+    """Reject every row that cannot be written, with the reason; return how many reasons."""
+    # All of these reasons are told of a row, hence dropping comes behind the last one.
     found = _reject_failed_checks(proposal)
     for column in proposal.delivered:
         if column.reference and column not in proposal.own_references:
             found += _reject_unknown(proposal, column)
     if found:
-        _drop_rejected(proposal)
-    found += _reject_repeated(
-        proposal, proposal.keys, "duplicate", proposal.table.key, "has the same key as line "
-    )
+        proposal.drop_rejected()
+    found += _reject_repeated(proposal, proposal.keys, "duplicate", "the same key")
     for group in proposal.table.unique:
-        names = tuple(_name_in_file(proposal, column) for column in group)
-        found += _reject_repeated(proposal, group, "unique", names, "has the same value as line ")
-        found += _reject_taken(proposal, group, names)
+        found += _reject_repeated(proposal, group, "unique", "the same value")
+        found += _reject_taken(proposal, group)
     # Rejecting a row can orphan others, until none is left that can.
     while lost := sum(_reject_lost_relatives(proposal, c) for c in proposal.own_references):
         found += lost
     return found
 
 
+def _reject(
+    proposal: Proposal, query: str, parameters: dict[str, object], **parts: sql.Composable
+) -> int:
+    """Run a query for rejected rows, and take those out of the proposal at once."""
+    found = proposal.execute("INSERT INTO {rejected} " + query, parameters, **parts)
+    if found:
+        proposal.drop_rejected()
+    return found
+
+
 def _reject_unknown(proposal: Proposal, column: Column) -> int:
-    assert column.reference
     return proposal.execute(
         """
         INSERT INTO {rejected}
-        SELECT line, %(column)s, 'reference', %(reason)s || quote_literal({written})
+        SELECT line, %(column)s, 'reference', %(unknown)s || quote_literal({written})
           FROM {proposed} WHERE {written} IS NOT NULL AND {id} IS NULL
         """,
-        {
-            "column": column.name,
-            "reason": f"{column.reference.table} has no {column.reference.key} ",
-        },
+        {"column": column.name, "unknown": _unknown(column)},
         written=as_written(column),
         id=sql.Identifier(column.target),
     )
@@ -53,7 +57,7 @@ def _reject_unknown(proposal: Proposal, column: Column) -> int:
 
 def _reject_failed_checks(proposal: Proposal) -> int:
     known = {column.target for column in proposal.table.columns}
-    checks = [check for check in proposal.facts.checks if known.issuperset(check.columns)]
+    checks = [check for check in proposal.live.checks if known.issuperset(check.columns)]
     if not checks:
         return 0
     return proposal.execute(
@@ -65,12 +69,12 @@ def _reject_failed_checks(proposal: Proposal) -> int:
          WHERE ({any_applies}) AND broken.applies
         """,
         told=COMMA.join(_told(proposal, check) for check in checks),
-        any_applies=OR.join(_applies(check) for check in checks),
+        any_applies=OR.join(map(_applies, checks)),
     )
 
 
 def _told(proposal: Proposal, check: Check) -> sql.Composable:
-    """One row: the check's columns, its words with the values found, whether it is broken."""
+    """Compose one row: the columns, the words with the values found, whether it is broken."""
     found = COMMA.join(
         sql.SQL("coalesce(quote_literal(left({}::text, 40)), 'nothing')").format(
             sql.Identifier(column)
@@ -78,7 +82,7 @@ def _told(proposal: Proposal, check: Check) -> sql.Composable:
         for column in check.columns
     )
     return sql.SQL("({}, {} || concat_ws(', ', {}), {})").format(
-        sql.Literal(", ".join(_name_in_file(proposal, column) for column in check.columns)),
+        sql.Literal(_names_in_file(proposal, check.columns)),
         sql.Literal(f"{check.words}; found "),
         found,
         _applies(check),
@@ -89,15 +93,11 @@ def _applies(check: Check) -> sql.Composable:
     return sql.SQL("({}) IS FALSE").format(sql.SQL(check.expression))
 
 
-def _reject_repeated(
-    proposal: Proposal, group: tuple[str, ...], rule: str, names: tuple[str, ...], reason: str
-) -> int:
-    """All but the first of the rows that share their values in some columns."""
-    return _and_drop(
+def _reject_repeated(proposal: Proposal, group: tuple[str, ...], rule: str, what: str) -> int:
+    """Reject all but the first of the rows that share their values in some columns."""
+    return _reject(
         proposal,
-        proposal.execute(
-            """
-        INSERT INTO {rejected}
+        """
         SELECT line, %(names)s, %(rule)s, %(reason)s || first_line
           FROM (SELECT line, min(line) OVER (PARTITION BY {columns}) AS first_line
                   FROM {proposed}
@@ -106,43 +106,41 @@ def _reject_repeated(
                ) repeated
          WHERE line > first_line
         """,
-            {"names": ", ".join(names), "rule": rule, "reason": reason},
-            columns=COMMA.join(sql.Identifier(column) for column in group),
-        ),
+        {
+            "names": _names_in_file(proposal, group),
+            "rule": rule,
+            "reason": f"has {what} as line ",
+        },
+        columns=COMMA.join(map(sql.Identifier, group)),
     )
 
 
-def _reject_taken(proposal: Proposal, group: tuple[str, ...], names: tuple[str, ...]) -> int:
-    """Values that a row has which the file leaves alone; two rows may exchange theirs."""
-    return _and_drop(
+def _reject_taken(proposal: Proposal, group: tuple[str, ...]) -> int:
+    """Reject values of a row which the file leaves alone; two rows may exchange theirs."""
+    return _reject(
         proposal,
-        proposal.execute(
-            """
-        INSERT INTO {rejected}
+        """
         SELECT p.line, %(names)s, 'unique', 'has the same value as another row of the table'
           FROM {proposed} p JOIN {target} t ON {same_group}
          WHERE NOT EXISTS (SELECT FROM {proposed} q WHERE {same_key})
         """,
-            {"names": ", ".join(names)},
-            same_group=AND.join(
-                sql.SQL("t.{0} = p.{0}").format(sql.Identifier(column)) for column in group
-            ),
-            same_key=proposal.same_key("q", "t"),
+        {"names": _names_in_file(proposal, group)},
+        same_group=AND.join(
+            sql.SQL("t.{0} = p.{0}").format(sql.Identifier(column)) for column in group
         ),
+        same_key=proposal.same_key("q", "t"),
     )
 
 
 def _reject_lost_relatives(proposal: Proposal, column: Column) -> int:
-    """References within the table, to rows that neither the table nor the file has."""
+    """Reject references within the table to rows that neither the table nor the file has."""
     assert column.reference
-    return _and_drop(
+    return _reject(
         proposal,
-        proposal.execute(
-            """
-        INSERT INTO {rejected}
+        """
         SELECT p.line, %(column)s, 'reference',
                CASE WHEN p.{key} = p.{written} THEN 'refers to itself'
-                    ELSE %(reason)s || quote_literal(p.{written}) END
+                    ELSE %(unknown)s || quote_literal(p.{written}) END
           FROM {proposed} p
          WHERE p.{written} IS NOT NULL
            AND (p.{key} = p.{written}
@@ -150,25 +148,17 @@ def _reject_lost_relatives(proposal: Proposal, column: Column) -> int:
                                UNION ALL
                                SELECT FROM {proposed} q WHERE q.{key} = p.{written}))
         """,
-            {
-                "column": column.name,
-                "reason": f"{column.reference.table} has no {column.reference.key} ",
-            },
-            key=sql.Identifier(column.reference.key),
-            written=as_written(column),
-        ),
+        {"column": column.name, "unknown": _unknown(column)},
+        key=sql.Identifier(column.reference.key),
+        written=as_written(column),
     )
 
 
-def _and_drop(proposal: Proposal, found: int) -> int:
-    if found:
-        _drop_rejected(proposal)
-    return found
+def _unknown(column: Column) -> str:
+    assert column.reference
+    return f"{column.reference.table} has no {column.reference.key} "
 
 
-def _drop_rejected(proposal: Proposal) -> None:
-    proposal.execute("DELETE FROM {proposed} WHERE line IN (SELECT line FROM {rejected})")
-
-
-def _name_in_file(proposal: Proposal, target: str) -> str:
-    return next((c.name for c in proposal.table.columns if c.target == target), target)
+def _names_in_file(proposal: Proposal, targets: tuple[str, ...]) -> str:
+    names = {column.target: column.name for column in proposal.table.columns}
+    return ", ".join(names.get(target, target) for target in targets)

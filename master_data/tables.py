@@ -1,4 +1,4 @@
-"""What the master data's tables hold: the one place in `vpdb` that knows the schema by name.
+"""The master data's tables as CSV files: with `sample_data`, all that knows the schema by name.
 
 Generator, CSV files and loader read these descriptions; constraints and comments come from the
 catalog of the database, where `postgres/init/02-create-schema.sql` put them.
@@ -26,14 +26,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a CSV file; `target` is the table's column it fills.
+    """A column of a CSV file.
 
-    A `required` value is never empty; a `defaulted` column may be left out of a file altogether.
+    Only an `optional` value may be empty; a `defaulted` column may be left out of a file.
     """
 
     name: str
     kind: Kind
-    required: bool = False
+    optional: bool = False
     defaulted: bool = False
     precision: int = 0
     scale: int = 0
@@ -43,7 +43,8 @@ class Column:
 
     @property
     def target(self) -> str:
-        return self.own_target or self.name
+        """The table's column that it fills."""
+        return self.own_target or (self.reference.id_column if self.reference else self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,11 @@ STRENGTH_UNITS = ("mg", "µg", "g", "mg/ml", "IU", "%")
 MANUFACTURERS = Table(
     "manufacturers",
     (
-        Column("manufacturer_code", "code", required=True),
-        Column("name", "line", required=True),
-        Column("country_code", "code", required=True),
-        Column("city", "line", required=True),
-        Column("email", "line"),
+        Column("manufacturer_code", "code"),
+        Column("name", "line"),
+        Column("country_code", "code"),
+        Column("city", "line"),
+        Column("email", "line", optional=True),
     ),
     key=("manufacturer_code",),
     identity="manufacturer_id",
@@ -108,10 +109,10 @@ MANUFACTURERS = Table(
 ACTIVE_SUBSTANCES = Table(
     "active_substances",
     (
-        Column("inn", "line", required=True),
-        Column("atc_code", "code"),
-        Column("is_controlled", "boolean", required=True, defaulted=True),
-        Column("description", "text"),
+        Column("inn", "line"),
+        Column("atc_code", "code", optional=True),
+        Column("is_controlled", "boolean", defaulted=True),
+        Column("description", "text", optional=True),
     ),
     key=("inn",),
     identity="active_substance_id",
@@ -121,24 +122,18 @@ ACTIVE_SUBSTANCES = Table(
 PRODUCTS = Table(
     "products",
     (
-        Column("product_number", "code", required=True),
-        Column("name", "line", required=True),
-        Column(
-            "manufacturer_code",
-            "code",
-            required=True,
-            reference=_MANUFACTURER,
-            own_target="manufacturer_id",
-        ),
-        Column("dosage_form", "line", required=True),
-        Column("pack_size", "integer", required=True),
-        Column("pack_unit", "choice", required=True, choices=PACK_UNITS),
-        Column("price_eur", "decimal", precision=10, scale=2),
-        Column("prescription_only", "boolean", required=True, defaulted=True),
-        Column("marketing_status", "choice", required=True, defaulted=True, choices=STATUSES),
-        Column("authorised_on", "date", required=True),
-        Column("withdrawn_on", "date"),
-        Column("storage_note", "text"),
+        Column("product_number", "code"),
+        Column("name", "line"),
+        Column("manufacturer_code", "code", reference=_MANUFACTURER),
+        Column("dosage_form", "line"),
+        Column("pack_size", "integer"),
+        Column("pack_unit", "choice", choices=PACK_UNITS),
+        Column("price_eur", "decimal", optional=True, precision=10, scale=2),
+        Column("prescription_only", "boolean", defaulted=True),
+        Column("marketing_status", "choice", defaulted=True, choices=STATUSES),
+        Column("authorised_on", "date"),
+        Column("withdrawn_on", "date", optional=True),
+        Column("storage_note", "text", optional=True),
     ),
     key=("product_number",),
     identity="product_id",
@@ -148,15 +143,11 @@ PRODUCTS = Table(
 PRODUCT_ACTIVE_SUBSTANCES = Table(
     "product_active_substances",
     (
-        Column(
-            "product_number", "code", required=True, reference=_PRODUCT, own_target="product_id"
-        ),
-        Column(
-            "inn", "line", required=True, reference=_SUBSTANCE, own_target="active_substance_id"
-        ),
-        Column("position", "smallint", required=True, defaulted=True),
-        Column("strength", "decimal", required=True, precision=12, scale=4),
-        Column("strength_unit", "choice", required=True, choices=STRENGTH_UNITS),
+        Column("product_number", "code", reference=_PRODUCT),
+        Column("inn", "line", reference=_SUBSTANCE),
+        Column("position", "smallint", defaulted=True),
+        Column("strength", "decimal", precision=12, scale=4),
+        Column("strength_unit", "choice", choices=STRENGTH_UNITS),
     ),
     key=("product_number", "inn"),
     unique=(("product_id", "position"),),
@@ -165,9 +156,9 @@ PRODUCT_ACTIVE_SUBSTANCES = Table(
 SYSTEM_ORGAN_CLASSES = Table(
     "system_organ_classes",
     (
-        Column("soc_code", "code", required=True),
-        Column("name", "line", required=True),
-        Column("display_order", "smallint", required=True),
+        Column("soc_code", "code"),
+        Column("name", "line"),
+        Column("display_order", "smallint"),
     ),
     key=("soc_code",),
     identity="system_organ_class_id",
@@ -177,18 +168,14 @@ SYSTEM_ORGAN_CLASSES = Table(
 REACTION_TERMS = Table(
     "reaction_terms",
     (
-        Column("term_code", "code", required=True),
-        Column("name", "line", required=True),
-        Column("german_name", "line"),
+        Column("term_code", "code"),
+        Column("name", "line"),
+        Column("german_name", "line", optional=True),
+        Column("soc_code", "code", reference=_CLASS),
         Column(
-            "soc_code",
-            "code",
-            required=True,
-            reference=_CLASS,
-            own_target="system_organ_class_id",
+            "parent_term_code", "code", optional=True, reference=_TERM, own_target="parent_term_id"
         ),
-        Column("parent_term_code", "code", reference=_TERM, own_target="parent_term_id"),
-        Column("is_current", "boolean", required=True, defaulted=True),
+        Column("is_current", "boolean", defaulted=True),
     ),
     key=("term_code",),
     identity="reaction_term_id",
@@ -199,17 +186,15 @@ REACTION_TERMS = Table(
 ADVERSE_DRUG_REACTIONS = Table(
     "adverse_drug_reactions",
     (
-        Column(
-            "product_number", "code", required=True, reference=_PRODUCT, own_target="product_id"
-        ),
-        Column("term_code", "code", required=True, reference=_TERM, own_target="reaction_term_id"),
-        Column("source", "choice", required=True, choices=SOURCES),
-        Column("frequency", "choice", required=True, defaulted=True, choices=FREQUENCIES),
-        Column("seriousness", "choice", required=True, defaulted=True, choices=SERIOUSNESS),
-        Column("report_count", "integer", required=True, defaulted=True),
-        Column("first_reported_on", "date", required=True),
-        Column("last_reviewed_on", "date"),
-        Column("description", "text"),
+        Column("product_number", "code", reference=_PRODUCT),
+        Column("term_code", "code", reference=_TERM),
+        Column("source", "choice", choices=SOURCES),
+        Column("frequency", "choice", defaulted=True, choices=FREQUENCIES),
+        Column("seriousness", "choice", defaulted=True, choices=SERIOUSNESS),
+        Column("report_count", "integer", defaulted=True),
+        Column("first_reported_on", "date"),
+        Column("last_reviewed_on", "date", optional=True),
+        Column("description", "text", optional=True),
     ),
     key=("product_number", "term_code", "source"),
     identity="adverse_drug_reaction_id",
@@ -227,17 +212,19 @@ TABLES = (
 )
 """In the order in which they can be filled: a table stands behind all that it refers to."""
 
-IMPORT_LOG = "data_imports"
-"""Which file changed the data: written by the loader, never loaded from a file."""
-IMPORT_LOG_IDENTITY = "data_import_id"
-IMPORT_LOG_COLUMNS = (
-    IMPORT_LOG_IDENTITY,
-    "file_name",
-    "file_sha256",
-    "table_name",
-    "inserted_rows",
-    "updated_rows",
-    "rejected_rows",
-    "imported_by",
-    "imported_at",
+IMPORT_LOG = Table(
+    "data_imports",
+    (
+        Column("file_name", "line"),
+        Column("file_sha256", "code"),
+        Column("table_name", "code"),
+        Column("inserted_rows", "integer"),
+        Column("updated_rows", "integer"),
+        Column("rejected_rows", "integer"),
+        Column("imported_by", "line", defaulted=True),
+    ),
+    key=("file_name",),
+    identity="data_import_id",
+    timestamps=("imported_at",),
 )
+"""Which file changed the data: written by the loader, never loaded from a file."""

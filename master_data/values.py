@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from master_data.faults import shown
@@ -31,15 +31,12 @@ class ValueRefused(ValueError):
 
 
 def converted(column: Column, raw: str) -> str:
-    """The value in PostgreSQL's text form; an empty text stands for NULL.
-
-    Raises ValueRefused.
-    """
+    """Return the value in PostgreSQL's text form, "" for NULL; ValueRefused for a bad one."""
     if "\0" in raw:
         raise ValueRefused("nul", "holds a NUL character, which PostgreSQL cannot store")
     value = raw if column.kind == "text" else raw.strip()
     if not value:
-        if column.required:
+        if not column.optional:
             raise ValueRefused("required", "must not be empty")
         return ""
     return _CONVERTERS[column.kind](column, value)
@@ -145,33 +142,33 @@ class Values:
     def __init__(self, column: Column) -> None:
         self.column = column
         self._known: dict[str, str] = {}
+        self._refused: dict[str, ValueRefused] = {}
 
-    def copy_texts(self, raw: tuple[str, ...]) -> Sequence[str] | None:
-        """The values as COPY reads them, or None if at least one of them is refused."""
-        if self.column.kind == "text":
-            return self._free_texts(raw)
-        new = set(raw) - self._known.keys()
-        if new:
-            if len(self._known) > self._REMEMBERED:
-                self._known = {}
-                new = set(raw)
-            # Sorted: what happens must not depend on the order of a set.
-            for value in sorted(new):
-                try:
-                    self._known[value] = copy_text(converted(self.column, value))
-                except ValueRefused:
-                    return None
-        return [self._known[value] for value in raw]
-
-    def _free_texts(self, raw: tuple[str, ...]) -> Sequence[str] | None:
-        joined = "\0".join(raw)
-        if (self.column.required and "" in raw) or joined.count("\0") != len(raw) - 1:
-            return None
-        return copy_text(joined).split("\0")
+    def copy_texts(self, raw: tuple[str, ...]) -> tuple[Sequence[str], Mapping[int, ValueRefused]]:
+        """Return the values as COPY reads them, and by position those that are refused."""
+        is_text = self.column.kind == "text"
+        if is_text:
+            joined = "\0".join(raw)
+            if joined.count("\0") == len(raw) - 1 and (self.column.optional or "" not in raw):
+                return copy_text(joined).split("\0"), {}
+        if is_text or len(self._known) > self._REMEMBERED:
+            self._known.clear()
+            self._refused.clear()
+        for value in set(raw) - self._known.keys():
+            self._known[value] = ""
+            try:
+                self._known[value] = copy_text(converted(self.column, value))
+            except ValueRefused as refused:
+                self._refused[value] = refused
+        texts = [self._known[value] for value in raw]
+        if not self._refused:
+            return texts, {}
+        found = enumerate(map(self._refused.get, raw))
+        return texts, {position: refused for position, refused in found if refused}
 
 
 def copy_text(value: str) -> str:
-    """A value escaped for COPY's text format."""
+    """Escape a value for COPY's text format."""
     return (
         value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     )

@@ -15,6 +15,10 @@ class NameRefused(SeedError):
     """A name that PostgreSQL would cut or fold; the text gives rule, value and a valid example."""
 
 
+class FileMissing(SeedError):
+    """A file that a seed is made of is not there."""
+
+
 class BackupRefused(SeedError):
     """A backup file is damaged or holds something that is not data.
 
@@ -34,5 +38,9 @@ class ServerUnreachable(SeedError):
     exit_code = 5
 
 
-class GuardRefused(SeedError):
-    """The server is not one that this stack created, so nothing on it is touched."""
+class ScriptFailed(SeedError):
+    """psql stopped at an error; `stderr` is what it said."""
+
+    def __init__(self, stderr: str) -> None:
+        self.stderr = stderr
+        super().__init__(f"failed to run a script: {stderr.strip().splitlines()[-1:]}")

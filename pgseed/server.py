@@ -1,27 +1,29 @@
-"""One stack's PostgreSQL server, reached over TCP; find.py finds it."""
+"""A PostgreSQL server to work on: what is asked of it, and sessions that are set up alike."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import time
-from collections.abc import Iterator, Mapping
+import subprocess
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 
-from pgseed.errors import SeedError, ServerUnreachable
-from vpdb import docker
+from pgseed.errors import ScriptFailed, SeedError, ServerUnreachable
 
-PORT = 5432
-ADMIN_ROLE = "vpdb"
-# Where the lock is; no stack's live database may have this name.
+Connection = psycopg2.extensions.connection
+
+# Where the lock is taken; no live database may have this name.
 MAINTENANCE_DATABASE = "postgres"
 
-# What a session of ours has, whatever ALTER DATABASE or ALTER ROLE … SET say: values that reach
+# What every session has, whatever ALTER DATABASE or ALTER ROLE … SET say: values that reach
 # PostgreSQL with the connection win over both. Texts of rows are then the same on every machine.
+# Each of them may be set by any role.
 SESSION = {
     "search_path": "pg_catalog",
     "datestyle": "ISO",
@@ -37,36 +39,47 @@ SESSION = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read\\ committed",
     "default_table_access_method": "heap",
-    "log_min_duration_statement": "-1",
-    # What people look at in pg_stat_statements is their own work.
-    "pg_stat_statements.track": "none",
-    # A session of ours ends soon after its program was killed, also in the middle of a statement.
+    # A session ends soon after its program was killed, also in the middle of a statement.
     "client_connection_check_interval": "500ms",
 }
-
-# How long the container's own address may keep silent before the published port is tried.
-_DIRECT_S = 2.0
 
 # For statements that end by themselves, also when their program was killed: a CREATE DATABASE that
 # is cut in the middle leaves files behind.
 UNATTENDED = {"client_connection_check_interval": "0"}
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server this stack created; the ways to talk to it.
+class Server(ABC):
+    """A server: how to connect to it, and how to run a script of psql's on it.
 
-    `direct` is the container's own address where this machine reaches it: past the proxy process
-    behind the published port, which copies every byte and takes as long as the server for it.
+    A subclass says where the server is and proves that it is the one meant.
     """
 
-    container: str
-    stack: str
-    host: str
-    port: int
-    server_id: str
-    admin_password: str = field(repr=False)
-    direct: tuple[str, int] | None = None
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """Return libpq's connection parameters, all but the database's name."""
+
+    @abstractmethod
+    def psql(
+        self, database: str, script: bytes, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Feed a trusted script to psql and stop at its first error.
+
+        Raises ScriptFailed with what psql says, as `psql:<stdin>:LINE: ERROR: …`.
+        """
+
+    def session_settings(self) -> dict[str, str]:
+        """Return what sessions on this server have besides SESSION; nothing by itself."""
+        return {}
+
+    def tidy(self, admin: Connection, report: Callable[[str], None]) -> None:  # noqa: B027
+        """Remove what a killed server left outside any database; nothing by itself.
+
+        `admin` holds the lock; `report` takes a line for each thing removed.
+        """
+
+    def help_text(self) -> str:
+        """Return the sentence that ends a failure to connect."""
+        return "See whether the server runs and takes this connection"
 
     def connect(
         self,
@@ -76,46 +89,33 @@ class Server:
         purpose: str = "",
         timeout_s: float = 10,
         settings: Mapping[str, str] | None = None,
-    ) -> psycopg2.extensions.connection:
-        """Open a session as the stack's administrator; `purpose` shows in pg_stat_activity.
+    ) -> Connection:
+        """Open a session; `purpose` shows in pg_stat_activity, `settings` are added to SESSION.
 
-        `settings` are added to SESSION. Raises ServerUnreachable.
+        Raises ServerUnreachable.
         """
-        options = " ".join(f"-c {k}={v}" for k, v in {**SESSION, **(settings or {})}.items())
-        # A container that was started again may have another address; its port stays. Nobody may
-        # be at the old one, or a stranger, who knows no such password.
-        places = [(*self.direct, min(timeout_s, _DIRECT_S))] if self.direct else []
-        failure: psycopg2.OperationalError | None = None
-        for host, port, limit_s in (*places, (self.host, self.port, timeout_s)):
-            try:
-                connection = psycopg2.connect(
-                    host=host,
-                    port=port,
+        values = {**SESSION, **self.session_settings(), **(settings or {})}
+        try:
+            with _without_libpq_variables:
+                connection: Connection = psycopg2.connect(
+                    **self.parameters(),
                     dbname=database,
-                    user=ADMIN_ROLE,
-                    password=self.admin_password,
-                    connect_timeout=max(1, round(limit_s)),
+                    connect_timeout=max(1, round(timeout_s)),
                     application_name=application_name(purpose),
-                    options=options,
+                    options=" ".join(f"-c {name}={value}" for name, value in values.items()),
                     client_encoding="UTF8",
-                    gssencmode="disable",
-                    sslmode="disable",
                 )
-            except psycopg2.OperationalError as error:
-                failure = error
-            else:
-                connection.autocommit = autocommit
-                return connection
-        raise ServerUnreachable(
-            f"failed to connect to database {database} on port {self.port}:"
-            f" {first_line(failure) if failure else 'no address'}."
-            f" Look at the server's log: docker logs {self.container}"
-        ) from failure
+        except psycopg2.OperationalError as error:
+            raise ServerUnreachable(
+                f"failed to connect to database {database}: {first_line(error)}. {self.help_text()}"
+            ) from error
+        connection.autocommit = autocommit
+        return connection
 
     @contextmanager
     def session(
         self, database: str, *, autocommit: bool = True, purpose: str = ""
-    ) -> Iterator[psycopg2.extensions.connection]:
+    ) -> Iterator[Connection]:
         """Open a session for the time of a `with` block."""
         connection = self.connect(database, autocommit=autocommit, purpose=purpose)
         try:
@@ -123,44 +123,83 @@ class Server:
         finally:
             connection.close()
 
+
+class UrlServer(Server):
+    """A server named by a libpq URL; psql on the PATH runs the schema files.
+
+    The password may stand in the URL or in the environment variable PGPASSWORD.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._parameters: dict[str, Any] = psycopg2.extensions.parse_dsn(url)
+        self._parameters.pop("dbname", None)
+        if "PGPASSWORD" in os.environ:
+            self._parameters.setdefault("password", os.environ["PGPASSWORD"])
+
+    def parameters(self) -> dict[str, Any]:
+        return self._parameters
+
     def psql(
-        self,
-        database: str,
-        script: bytes,
-        variables: Mapping[str, str] | None = None,
-        *,
-        timeout_s: float = 600,
-    ) -> str:
-        """Feed a trusted script to the container's own psql; stop at its first error.
+        self, database: str, script: bytes, variables: Mapping[str, str] | None = None
+    ) -> None:
+        open_part = {k: v for k, v in self._parameters.items() if k != "password"}
+        command = [
+            *psql_command(variables or {}),
+            psycopg2.extensions.make_dsn(**open_part, dbname=database),
+        ]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+        if "password" in self._parameters:
+            environment["PGPASSWORD"] = self._parameters["password"]
+        try:
+            done = subprocess.run(
+                command, input=script, env=environment, capture_output=True, check=False
+            )
+        except FileNotFoundError:
+            raise SeedError(
+                "failed to run the schema files: psql is not on the PATH."
+                " Install PostgreSQL's client programs"
+            ) from None
+        if done.returncode:
+            raise ScriptFailed(done.stderr.decode(errors="replace"))
 
-        Raises DockerFailed whose `stderr` is psql's, as `psql:<stdin>:LINE: ERROR: …`.
-        """
-        flags = [part for k, v in (variables or {}).items() for part in ("-v", f"{k}={v}")]
-        command = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", *flags]
-        output = docker.execute(
-            self.container,
-            [*command, "-U", "postgres", "-d", database, "-f", "-"],
-            stdin=script,
-            timeout_s=timeout_s,
-        )
-        return output.decode(errors="replace")
 
-    def wait(self, deadline_s: float) -> None:
-        """Return once the server takes connections; ServerUnreachable after `deadline_s`."""
-        end = time.monotonic() + deadline_s
-        while True:
-            try:
-                self.connect(MAINTENANCE_DATABASE, timeout_s=2).close()
-            except ServerUnreachable:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.03)
-            else:
-                return
+def psql_command(variables: Mapping[str, str]) -> list[str]:
+    """Return the command line of a psql that reads a script and stops at its first error."""
+    flags = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
+    return ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", *flags, "-f", "-"]
+
+
+class _WithoutLibpqVariables:
+    """Keeps the shell's PG… variables from libpq while connections are made, by any thread.
+
+    PGHOSTADDR, PGSERVICE or PGOPTIONS would lead elsewhere, and PGTZ and PGDATESTYLE reach the
+    server as start-up parameters, which win over `options`.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._inside = 0
+        self._hidden: dict[str, str] = {}
+
+    def __enter__(self) -> None:
+        with self._guard:
+            self._inside += 1
+            for name in [name for name in os.environ if name.startswith("PG")]:
+                self._hidden[name] = os.environ.pop(name)
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            self._inside -= 1
+            if not self._inside:
+                os.environ.update(self._hidden)
+                self._hidden.clear()
+
+
+_without_libpq_variables = _WithoutLibpqVariables()
 
 
 def application_name(purpose: str) -> str:
-    """Name a session so that others see who holds what: purpose, user, process (63 bytes)."""
+    """Return a session's name that shows who holds what: purpose, user, process (63 bytes)."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in some containers
@@ -171,14 +210,14 @@ def application_name(purpose: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Give the line of a PostgreSQL or Docker error that names the cause."""
+    """Return the line of a PostgreSQL or Docker error that names the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text.rstrip(".")
 
 
 @contextmanager
-def told_as(action: str, advice: str = "") -> Iterator[None]:
+def pg_errors_as(action: str, advice: str = "") -> Iterator[None]:
     """Turn a PostgreSQL error inside the block into `failed to <action>: <cause>. <advice>`."""
     try:
         yield

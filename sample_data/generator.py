@@ -67,7 +67,7 @@ class Size:
 
 
 def rows(table: Table, size: Size) -> Iterator[Row]:
-    """The rows of one table in the order of `table.row_columns`, by primary key."""
+    """Produce the rows of one table in the order of `table.row_columns`, by primary key."""
     return _PRODUCERS[table.name](size)
 
 
@@ -127,7 +127,7 @@ def _product(chance: Chance, size: Size) -> _Product:
     return _Product(
         tuple(chosen),
         tuple(chance.pick(known[index].strengths) for index in chosen),
-        words.DOSAGE_FORMS[form],
+        words.dosage_forms()[form],
         chance.below(size.manufacturers),
         chance.below(len(_DAYS) - 400),
     )
@@ -242,29 +242,17 @@ def _adverse_drug_reactions(size: Size) -> Iterator[Row]:
                     continue
                 seen.add((term, source))
                 number += 1
-                yield _reaction(
-                    chance, number, product_index + 1, term, terms[term], source, authorised
-                )
+                report = _report(chance, authorised, terms[term])
+                yield (str(number), str(product_index + 1), str(term + 1), source, *report)
 
 
-def _reaction(
-    chance: Chance,
-    number: int,
-    product: int,
-    term_index: int,
-    term: words.Term,
-    source: str,
-    authorised: int,
-) -> Row:
+def _report(chance: Chance, authorised: int, term: words.Term) -> Row:
+    """Produce what is known of a reaction, from its frequency on."""
     first = chance.between(authorised, len(_DAYS) - 1)
     reviewed = _DAYS[chance.between(first, len(_DAYS) - 1)] if chance.below(3) else None
     reports = chance.between(0, 12) * chance.pick((1, 1, 1, 4, 40))
     created, updated = _timestamps(chance)
     return (
-        str(number),
-        str(product),
-        str(term_index + 1),
-        source,
         _FREQUENCY.draw(chance),
         _SERIOUSNESS.draw(chance),
         str(reports),
@@ -277,7 +265,7 @@ def _reaction(
 
 
 def _shares(chance: Chance, count: int, total: int) -> list[int]:
-    """`total` divided among `count` products: most get a few reactions, some many, a few none."""
+    """Divide `total` among `count` products: most get a few reactions, some many, a few none."""
     ceiling = len(tables.SOURCES) * 60
     weights = [chance.pick((0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 34)) for _ in range(count)]
     weights[-1] += 1  # a single product that drew 0 still has to take them all
@@ -294,7 +282,7 @@ def _shares(chance: Chance, count: int, total: int) -> list[int]:
 
 
 def _timestamps(chance: Chance) -> tuple[str, str]:
-    """When a row was made and last changed, as PostgreSQL prints it in UTC."""
+    """Draw when a row was made and last changed, as PostgreSQL prints it in UTC."""
     day = chance.between(len(_DAYS) - 1_500, len(_DAYS) - 1)
     second = chance.below(86_400)
     created = f"{_DAYS[day]} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"

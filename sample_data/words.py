@@ -1,16 +1,18 @@
-"""The vocabulary of the generated data: public names and made-up companies."""
+"""The vocabulary of the generated data, read from `words/`: public names, made-up companies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 _FOLDER = Path(__file__).with_name("words")
+_ESCAPES = {r"\\": "\\", r"\n": "\n", r"\t": "\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Substance:
+class Substance(NamedTuple):
     inn: str
     atc_code: str
     strengths: tuple[str, ...]
@@ -20,14 +22,12 @@ class Substance:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrganClass:
+class OrganClass(NamedTuple):
     code: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """A reaction term; `organ_class` and `parent` count from 0 in file order."""
 
     name: str
@@ -36,22 +36,50 @@ class Term:
     parent: int | None
 
 
+class DosageForm(NamedTuple):
+    """How a product is made up, with the pack sizes it is sold in."""
+
+    name: str
+    plural: str
+    pack_unit: str
+    pack_sizes: tuple[int, ...]
+
+
+class Seat(NamedTuple):
+    legal_form: str
+    country_code: str
+    cities: tuple[str, ...]
+
+
 @cache
 def substances() -> tuple[Substance, ...]:
     found = []
     for line in _lines("substances.txt"):
         inn, atc_code, strengths, unit, forms, controlled, what = line.split("|")
-        found.append(
-            Substance(
-                inn, atc_code, tuple(strengths.split(",")), unit, forms, controlled == "1", what
-            )
-        )
+        parts = tuple(strengths.split(","))
+        found.append(Substance(inn, atc_code, parts, unit, forms, controlled == "1", what))
     return tuple(found)
 
 
 @cache
+def dosage_forms() -> dict[str, DosageForm]:
+    """Return the dosage forms by the letter that stands for each in substances.txt."""
+    found = {}
+    for line in _lines("dosage_forms.txt"):
+        letter, name, plural, pack_unit, sizes = line.split("|")
+        found[letter] = DosageForm(name, plural, pack_unit, tuple(map(int, sizes.split(","))))
+    return found
+
+
+@cache
+def seats() -> tuple[Seat, ...]:
+    fields = (line.split("|") for line in _lines("seats.txt"))
+    return tuple(Seat(form, country, tuple(cities.split(","))) for form, country, cities in fields)
+
+
+@cache
 def reactions() -> tuple[tuple[OrganClass, ...], tuple[Term, ...]]:
-    """The organ classes, and the terms below them."""
+    """Return the organ classes, and the terms below them."""
     classes: list[OrganClass] = []
     terms: list[Term] = []
     parent: int | None = None
@@ -71,68 +99,33 @@ def reactions() -> tuple[tuple[OrganClass, ...], tuple[Term, ...]]:
     return tuple(classes), tuple(terms)
 
 
-def _section(title: str) -> tuple[str, ...]:
-    found: list[str] = []
-    inside = False
-    for line in _lines("names.txt"):
-        if line.startswith("["):
-            inside = line == f"[{title}]"
-        elif inside:
-            found += ("" if word == "-" else word for word in line.split())
-    return tuple(found)
+@cache
+def names(section: str) -> tuple[str, ...]:
+    """Return the single words of a section of names.txt."""
+    return tuple(
+        "" if word == "-" else word
+        for line in _section("names.txt", section)
+        for word in line.split()
+    )
+
+
+@cache
+def sentences(section: str) -> tuple[str, ...]:
+    """Return the lines of a section of sentences.txt."""
+    found = _section("sentences.txt", section)
+    return tuple("" if line == "-" else _unescaped(line) for line in found)
+
+
+def _unescaped(line: str) -> str:
+    return re.sub(r"\\.", lambda found: _ESCAPES[found[0]], line)
+
+
+def _section(file: str, title: str) -> list[str]:
+    lines = _lines(file)
+    rest = lines[lines.index(f"[{title}]") + 1 :]
+    return list(takewhile(lambda line: not line.startswith("["), rest))
 
 
 def _lines(name: str) -> list[str]:
     text = (_FOLDER / name).read_text(encoding="utf-8")
     return [line for line in text.split("\n") if line and not line.startswith("#")]
-
-
-@dataclass(frozen=True, slots=True)
-class DosageForm:
-    """How a product is made up, with the pack sizes it is sold in."""
-
-    name: str
-    plural: str
-    pack_unit: str
-    pack_sizes: tuple[int, ...]
-
-
-DOSAGE_FORMS = {
-    "T": DosageForm("Filmtablette", "Filmtabletten", "Stück", (10, 20, 30, 50, 98, 100)),
-    "K": DosageForm("Hartkapsel", "Hartkapseln", "Stück", (10, 14, 28, 56, 100)),
-    "I": DosageForm("Injektionslösung", "Injektionslösung", "ml", (1, 2, 5, 10, 50)),
-    "S": DosageForm("Sirup", "Sirup", "ml", (100, 150, 200, 250)),
-    "C": DosageForm("Creme", "Creme", "g", (15, 20, 30, 50, 100)),
-    "D": DosageForm("Tropfen zum Einnehmen", "Tropfen", "ml", (10, 20, 30, 50, 100)),
-    "A": DosageForm("Augentropfen", "Augentropfen", "ml", (3, 5, 10)),
-    "N": DosageForm("Nasenspray", "Nasenspray", "ml", (10, 15, 20)),
-    "H": DosageForm("Inhalationspulver", "Inhalationspulver", "Dosen", (60, 120, 200)),
-    "P": DosageForm("Transdermales Pflaster", "Pflaster", "Stück", (4, 5, 8, 16, 24)),
-    "Z": DosageForm("Zäpfchen", "Zäpfchen", "Stück", (5, 6, 10, 20)),
-}
-
-FOUNDERS = _section("founders")
-TRADES = _section("trades")
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    legal_form: str
-    country_code: str
-    cities: tuple[str, ...]
-
-
-SEATS = (
-    Seat("GmbH", "DE", ("München", "Köln", "Nürnberg", "Lübeck", "Göttingen", "Saarbrücken")),
-    Seat("AG", "CH", ("Zürich", "Basel", "Genève", "Neuchâtel", "Zug", "Altdorf UR")),
-    Seat("GmbH & Co. KG", "DE", ("Tübingen", "Düsseldorf", "Würzburg", "Mönchengladbach")),
-    Seat("GesmbH", "AT", ("Wien", "Graz", "Sankt Pölten", "Klagenfurt am Wörthersee")),
-    Seat("SA", "CH", ("Lausanne", "Fribourg", "La Chaux-de-Fonds", "Delémont")),
-    Seat("SE", "DE", ("Berlin", "Frankfurt (Oder)", "Jena")),
-    Seat("S.r.l.", "IT", ("Milano", "Forlì", "Bolzano")),
-    Seat("S.A.S.", "FR", ("Lyon", "Besançon", "Orléans")),
-)
-
-BRAND_STARTS = _section("brand starts")
-BRAND_MIDDLES = _section("brand middles")
-BRAND_ENDS = _section("brand ends")

@@ -10,12 +10,12 @@ from toolchain.console import SetupFailed, run_long, say
 
 
 def can_install(os_release: Path = Path("/etc/os-release")) -> bool:
-    """Tell whether this is Debian or Ubuntu and we are root."""
+    """Return whether this is Debian or Ubuntu and we are root."""
     return os.geteuid() == 0 and is_debian(os_release) and shutil.which("apt-get") is not None
 
 
 def is_debian(os_release: Path = Path("/etc/os-release")) -> bool:
-    """Tell whether this is Debian or built on it."""
+    """Return whether this is Debian or built on it."""
     try:
         lines = os_release.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -49,6 +49,6 @@ def install(packages: list[str], *, why: str, logs: Path) -> None:
 
 
 def installed(package: str) -> bool:
-    """Tell whether dpkg has unpacked the package on this machine."""
+    """Return whether dpkg has unpacked the package on this machine."""
     info = Path("/var/lib/dpkg/info")
     return (info / f"{package}.list").exists() or any(info.glob(f"{package}:*.list"))

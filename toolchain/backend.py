@@ -27,10 +27,10 @@ def find(project: Path, env: Mapping[str, str]) -> Path | None:
 
 
 def state_file(backend: Path, project_name: str, stack: str) -> Path:
-    """Give the file that a stack's state is in."""
+    """Return the file that a stack's state is in."""
     return backend / ".pulumi" / "stacks" / project_name / f"{stack}.json"
 
 
 def locks(backend: Path, project_name: str, stack: str) -> Path:
-    """Give the folder of a stack's locks."""
+    """Return the folder of a stack's locks."""
     return backend / ".pulumi" / "locks" / "organization" / project_name / stack

@@ -56,18 +56,18 @@ def ensure(
 
 
 def stands_in_for(image: str) -> bool:
-    """Tell whether the offline image can take this one's place: same server, same C library."""
+    """Return whether the offline image can take this one's place: same server, same C library."""
     return _STANDS_IN_FOR.fullmatch(image) is not None
 
 
 def named_by_user(env: Mapping[str, str]) -> str:
-    """Give the base image that the user's environment names; one of ours is from an older `env`."""
+    """Return the base image that the user's environment names, unless it is an offline one."""
     value = env.get(VARIABLE, "")
     return "" if value.startswith(f"{REPOSITORY}:") else value
 
 
 def chosen(work: Path) -> str:
-    """Give the offline image that this checkout builds on; empty for the configured image."""
+    """Return the offline image that this checkout builds on; empty for the configured image."""
     try:
         return (work / _CHOICE).read_text(encoding="utf-8").strip()
     except OSError:
@@ -85,7 +85,7 @@ def offline_tag(project: Path) -> str:
 
 
 def debian_mirrors(sources: Path = Path("/etc/apt")) -> tuple[str, str]:
-    """Give the mirrors that this machine takes Debian and its security updates from.
+    """Return the mirrors that this machine takes Debian and its security updates from.
 
     In a closed network they are the ones that work; without any, Debian's own.
     """
@@ -160,7 +160,6 @@ def _make_rootfs(folder: Path, tar: Path, logs: Path) -> None:
         ["sh", str(folder / "build-rootfs.sh")],
         title="build the base image's file system",
         log=logs / "rootfs.log",
-        unit="steps",
         stdout=tar,
         env={"DEBIAN_MIRROR": main, "DEBIAN_SECURITY_MIRROR": security, **os.environ},
         remedy="Check that the Debian mirror in /etc/apt can be reached",

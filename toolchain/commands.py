@@ -152,7 +152,7 @@ def in_environment(session: Session, module: Sequence[str], rest: Sequence[str])
 
 
 def _is_prepared(session: Session) -> bool:
-    """Tell whether plain `pulumi` in the user's shell does what was done here.
+    """Return whether plain `pulumi` in the user's shell does what was done here.
 
     A shell prepared before a `git pull` may still name an older base image.
     """
@@ -228,7 +228,7 @@ def _need_port(session: Session, settings: stacks.StackSettings) -> None:
 
 
 def _open(session: Session, settings: stacks.StackSettings) -> dict[str, object] | None:
-    """Give the stack's state, once nobody alive works on it; None when there is no such stack."""
+    """Return the stack's state, once nobody alive works on it; None when there is no such stack."""
     locks = session.pulumi.locks(settings.stack, settings.project)
     if locks:
         stack_lock.clear_dead(locks)
@@ -262,5 +262,5 @@ def _alone(session: Session, what: str) -> AbstractContextManager[None]:
 
 
 def project_folder() -> Path:
-    """Give the checkout that this file belongs to."""
+    """Return the checkout that this file belongs to."""
     return Path(__file__).resolve().parent.parent

@@ -60,25 +60,11 @@ class Ticker:
                 print(line, flush=True)
 
 
-class Counter:
-    """Turns a tool's output lines into the text a Ticker shows: how many came, and the last one."""
-
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
-        self.count = 0
-
-    def take(self, line: str) -> str:
-        self.count += 1
-        return f"{self.count} {self.unit}: {line.strip()[:60]}"
-
-
 def run_long(
     command: Sequence[str],
     *,
     title: str,
     log: Path,
-    unit: str = "lines",
-    cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdout: Path | None = None,
     remedy: str = "Run the same command again",
@@ -90,7 +76,7 @@ def run_long(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     last: deque[str] = deque(maxlen=3)
-    counter = Counter(unit)
+    lines = 0
     with contextlib.ExitStack() as stack:
         written = stack.enter_context(log.open("w", encoding="utf-8", errors="replace"))
         sink = stack.enter_context(stdout.open("wb")) if stdout else None
@@ -98,7 +84,6 @@ def run_long(
         with signals_held():
             process = subprocess.Popen(
                 command,
-                cwd=cwd,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=sink or subprocess.PIPE,
@@ -114,8 +99,9 @@ def run_long(
         for line in stream:
             written.write(line)
             if line.strip():
+                lines += 1
                 last.append(line.strip())
-                ticker.text = counter.take(line)
+                ticker.text = f"{lines} lines: {line.strip()[:60]}"
         code = process.wait()
     if code:
         cause = " / ".join(last)[:500].rstrip(".") or f"exit code {code}"
@@ -217,6 +203,6 @@ def answer(
 
 
 def last_line(text: str) -> str:
-    """Give the last line that says something, without its full stop."""
+    """Return the last line that says something, without its full stop."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else "no reason given"

@@ -61,13 +61,13 @@ def refuse_remote() -> None:
 
 
 def _endpoint() -> str:
-    """Give the address of the engine that the active context means, empty where it is not told."""
+    """Return the address of the engine that the active context means, "" where it is not told."""
     asked = answer(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
     return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def is_local(address: str) -> bool:
-    """Tell whether an engine's address is a socket of this machine."""
+    """Return whether an engine's address is a socket of this machine."""
     return address.startswith(_LOCAL_SCHEMES)
 
 
@@ -85,20 +85,20 @@ def inspect(kind: str, name: str) -> dict[str, Any] | None:
 
 
 def _trouble() -> str:
-    """Give what is wrong with the engine, empty when it answers."""
+    """Return what is wrong with the engine, empty when it answers."""
     asked = answer(["docker", "version", "--format", "{{.Server.Version}}"], timeout_s=20)
     question = "Is the docker daemon running?"
     return "" if asked.returncode == 0 else last_line(asked.stderr.replace(question, ""))
 
 
 def _is_ours_to_start() -> bool:
-    """Tell whether the silent engine is the system's own, and we are root."""
+    """Return whether the silent engine is the system's own, and we are root."""
     is_default = not os.environ.get("DOCKER_HOST") and _endpoint() in ("", _DEFAULT_ENDPOINT)
     return sys.platform == "linux" and is_default and os.geteuid() == 0
 
 
 def has_systemd() -> bool:
-    """Tell whether systemd runs this machine's services."""
+    """Return whether systemd runs this machine's services."""
     return Path("/run/systemd/system").is_dir()
 
 

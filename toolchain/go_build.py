@@ -171,15 +171,14 @@ class Build:
         for left in target.parent.glob(f".{target.name}.*"):
             left.unlink()  # of a run that was killed: the lock is ours
         part = target.with_name(f".{target.name}.{os.getpid()}")
-        flags = ["-v", "-ldflags", f"-s -w -X {program.variable}={program.version}"]
-        tags = ["-tags", program.tags] if program.tags else []
+        command = [_go_command(), "build", "-C", str(self.sources / program.module), "-v"]
+        command += ["-ldflags", f"-s -w -X {program.variable}={program.version}"]
+        command += ["-tags", program.tags] if program.tags else []
         try:
             run_long(
-                [_go_command(), "build", *flags, *tags, "-o", str(part), program.package],
+                [*command, "-o", str(part), program.package],
                 title=f"build {target.name}",
                 log=logs / f"go-{program.module}.log",
-                unit="packages",
-                cwd=self.sources / program.module,
                 env=go_environment(),
                 remedy="Check that the Go module proxy (go env GOPROXY) can be reached",
             )
@@ -240,7 +239,7 @@ def _go_command() -> str:
 
 
 def go_environment() -> dict[str, str]:
-    """Give the environment of every go command; the user's proxy and cache settings stay."""
+    """Return the environment of every go command; the user's proxy and cache settings stay."""
     return {
         **os.environ,
         # The same for building and checking: with other flags Go compiles everything again.

@@ -15,7 +15,7 @@ LIMIT_SECONDS = 5.0
 
 @functools.cache
 def reachable(url: str) -> bool:
-    """Tell whether the site gives this page, or asks to log in for it.
+    """Return whether the site gives this page, or asks to log in for it.
 
     A closed network answers at once with an error, or never: name look-ups and handshakes have no
     common time limit, so the question is asked in a thread that is left behind when time is up.

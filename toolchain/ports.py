@@ -17,7 +17,7 @@ FIRST, LAST = 1024, 65535
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
-    """Tell whether nobody listens on the port, by connecting and then by taking it for a moment.
+    """Return whether nobody listens on the port, by connecting and then by taking it for a moment.
 
     Connecting comes first: macOS lets a second program take an address of a port whose wildcard is
     in use. A port that only root may take counts as free: the engine's proxy runs as root.
@@ -52,7 +52,7 @@ def wait_until_ready(container: str, *, limit_s: float = 15) -> None:
 
 
 def next_free(start: int, taken: Collection[int] = (), address: str = "127.0.0.1") -> int:
-    """Give the first free port from `start` on that no other stack has put down for itself."""
+    """Return the first free port from `start` on that no other stack has put down for itself."""
     for port in chain(range(start, LAST + 1), range(FIRST, start)):
         if port not in taken and is_free(port, address):
             return port
@@ -107,7 +107,7 @@ def process_on(port: int, proc: Path) -> str:
 
 
 def _open_links(folder: Path) -> set[str]:
-    """Give what a process's file descriptors point to; nothing for a process of someone else."""
+    """Return what a process's file descriptors point to; nothing for a process of someone else."""
     links = set()
     try:
         for descriptor in folder.iterdir():

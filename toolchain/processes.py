@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs, and is not a zombie that nobody has collected."""
+    """Return whether a process runs, and is not a zombie that nobody has collected."""
     return process_start(pid) is not None
 
 
 def process_start(pid: int, proc: Path = Path("/proc")) -> float | None:
-    """Give when a process started, in seconds since 1970; 0 where only its life can be told.
+    """Return when a process started, in seconds since 1970; 0 where only its life can be told.
 
     Field 22 of /proc/<pid>/stat counts clock ticks since boot; the command's name, field 2, may
     hold blanks and brackets, so counting starts behind its last bracket.

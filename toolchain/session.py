@@ -56,7 +56,7 @@ class Session:
         return settings
 
     def use_what_is_there(self) -> Mapping[str, str]:
-        """Give the variables of a finished set-up; nothing is changed. SetupFailed if none is."""
+        """Return the variables of a finished set-up; nothing is changed. SetupFailed if none is."""
         found = tools.find(self.project, self.env)
         if not found or not venv.is_ready(self.project):
             raise SetupFailed(

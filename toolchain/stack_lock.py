@@ -63,8 +63,7 @@ def read_holder(text: str) -> Holder | None:
     """Read a lock file; None for one that is not (yet) whole."""
     try:
         document = json.loads(text)
-        # Pulumi writes nanoseconds, which Python 3.10 does not read.
-        moment = datetime.fromisoformat(document["timestamp"][:19] + "+00:00")
+        moment = datetime.fromisoformat(document["timestamp"])
         return Holder(
             pid=int(document["pid"]),
             host=str(document["hostname"]),
@@ -76,7 +75,7 @@ def read_holder(text: str) -> Holder | None:
 
 
 def judged(locks: Path) -> Iterator[tuple[Path, Holder, bool | None]]:
-    """Give the locks in a folder, who holds them, and whether that one is dead (see is_dead).
+    """Return the locks in a folder, who holds them, and whether that one is dead (see is_dead).
 
     What cannot be read as a lock is left out.
     """

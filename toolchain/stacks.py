@@ -50,7 +50,7 @@ class StackSettings:
 
 
 def checked_name(name: str) -> str:
-    """Give back a stack's name that can be part of a container's. Raises SetupFailed."""
+    """Return a stack's name that can be part of a container's. Raises SetupFailed."""
     if not _NAME.fullmatch(name):
         raise SetupFailed(
             f"failed to read stack name {name!r}: it must be 1 to 40 letters, digits, dots, dashes"
@@ -81,7 +81,7 @@ def read_settings(project: Path, stack: str, env: Mapping[str, str]) -> StackSet
 
 
 def ports_put_down(project: Path) -> set[int]:
-    """Give the ports that the stack files in this checkout and Pulumi.yaml's default name."""
+    """Return the ports that the stack files in this checkout and Pulumi.yaml's default name."""
     ports = set()
     for path in project.glob("Pulumi.*.yaml"):
         ports |= {int(p) for p in re.findall(r":port: *[\"']?(\d+)", path.read_text("utf-8"))}
@@ -112,7 +112,7 @@ class Pulumi:
         return asked[1]
 
     def state(self, stack: str) -> dict[str, Any] | None:
-        """Give the stack's deployment as Pulumi exports it; None when there is no such stack."""
+        """Return the stack's deployment as Pulumi exports it; None when there is no such stack."""
         code, output, trouble = self._run("stack", "export", "--stack", stack)
         if code == 0:
             deployment: dict[str, Any] = json.loads(output).get("deployment") or {}
@@ -144,7 +144,7 @@ class Pulumi:
         return done.returncode, done.stdout, trouble
 
     def locks(self, stack: str, project_name: str) -> Path | None:
-        """Give the folder of the stack's locks in a file backend; None for another backend."""
+        """Return the folder of the stack's locks in a file backend; None for another backend."""
         folder = backend.find(self.project, self.env)
         return backend.locks(folder, project_name, stack) if folder else None
 

@@ -32,11 +32,11 @@ class Tools:
     home: Path | None = None
 
     def folders(self, project: Path) -> list[str]:
-        """Give the folders that go before the others on PATH."""
+        """Return the folders that go before the others on PATH."""
         return [str(project / ".venv" / "bin"), str(self.cli.parent)]
 
     def environment(self, project: Path, base: Mapping[str, str]) -> dict[str, str]:
-        """Give the variables that make this command line and the project's Python work.
+        """Return the variables that make this command line and the project's Python work.
 
         A passphrase is set only where the user has set none: an empty one still has to be said.
         Our plugin builds live in a Pulumi home of their own, so that the user's never holds them;
@@ -88,12 +88,12 @@ def wanted(project: Path) -> Wanted:
 
 
 def toolchain_folder(env: Mapping[str, str]) -> Path:
-    """Give the folder of the tools built here, outside the checkout so that all clones share it."""
+    """Return the folder, outside the checkout, of the tools built here; all clones share it."""
     return Path(env.get(HOME_VARIABLE) or Path.home() / ".velpharma" / "toolchain")
 
 
 def user_home(env: Mapping[str, str]) -> Path:
-    """Give the user's own Pulumi home: credentials, workspaces, official plugins.
+    """Return the user's own Pulumi home: credentials, workspaces, official plugins.
 
     In a shell that was prepared for built tools PULUMI_HOME names theirs, which is not meant here.
     """
@@ -102,7 +102,7 @@ def user_home(env: Mapping[str, str]) -> Path:
 
 
 def find(project: Path, env: Mapping[str, str]) -> Tools | None:
-    """Give the tools that are complete already, without asking the network; None when none are."""
+    """Return the tools that are complete already, or None; the network is not asked."""
     pins = wanted(project)
     built = go_build.Build(project / "toolchain" / "go", toolchain_folder(env), pins.plugins)
     for cli in _official_candidates(pins, env):
@@ -131,7 +131,7 @@ def ensure(project: Path, env: Mapping[str, str], logs: Path) -> Tools:
 
 
 def shell_lines(changes: Mapping[str, str], folders: list[str]) -> str:
-    """Give the `export` lines for a POSIX shell; its own PATH stays behind the folders."""
+    """Return the `export` lines for a POSIX shell; its own PATH stays behind the folders."""
     first = os.pathsep.join(shlex.quote(folder) for folder in folders)
     values = {name: shlex.quote(value) for name, value in changes.items() if name != "PATH"}
     values["PATH"] = f'{first}{os.pathsep}"$PATH"'
@@ -151,7 +151,7 @@ def version_of(text: str) -> tuple[int, ...]:
 
 
 def _official_candidates(pins: Wanted, env: Mapping[str, str]) -> list[Path]:
-    """Give the command lines that are not our builds and recent enough, the preferred first."""
+    """Return the command lines that are not our builds and recent enough, the preferred first."""
     ours = toolchain_folder(env).resolve()
     on_path = shutil.which("pulumi", path=env.get("PATH"))
     home = Path.home() / ".pulumi"

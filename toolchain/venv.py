@@ -36,7 +36,6 @@ def ensure(project: Path, logs: Path) -> Path:
         [*pip, "--requirement", str(requirements)],
         title="install requirements.txt",
         log=logs / "pip.log",
-        unit="steps",
         remedy="Check that PyPI, or the index that pip is set to, can be reached",
     )
     part = folder / f"{_MARK}.part"
@@ -56,7 +55,7 @@ def compile_modules(project: Path) -> None:
 
 
 def is_ready(project: Path) -> bool:
-    """Tell whether the environment is finished for this requirements.txt."""
+    """Return whether the environment is finished for this requirements.txt."""
     folder = project / FOLDER
     try:
         mark = (folder / _MARK).read_text(encoding="utf-8")
@@ -71,8 +70,8 @@ def _wanted(requirements: Path) -> str:
 
 
 def _works(python: Path) -> bool:
-    """Tell whether an environment is whole: its Python recent enough, its pip loadable."""
-    script = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
+    """Return whether an environment is whole: its Python recent enough, its pip loadable."""
+    script = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     return python.exists() and answer([str(python), "-c", script]).returncode == 0
 
 

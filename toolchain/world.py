@@ -62,7 +62,7 @@ def compare(deployment: Mapping[str, Any], inspect: Inspect) -> World:
 
 
 def _volumes(resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Give the names of the volumes that Pulumi made, or was making when it was cut short."""
+    """Return the names of the volumes that Pulumi made, or was making when it was cut short."""
     return tuple(
         sorted(
             {
@@ -79,7 +79,7 @@ def _label(resource: Mapping[str, Any], name: str) -> str:
 
 
 def is_from_checkout(container: Mapping[str, Any], settings: StackSettings, project: Path) -> bool:
-    """Tell whether a container was made by this checkout: its stack's label, our data folder in it.
+    """Return whether this checkout made a container: its stack's label, our data folder in it.
 
     On macOS the engine runs in a virtual machine and puts a prefix before the folder.
     """
@@ -97,7 +97,7 @@ def origin(container: Mapping[str, Any]) -> str:
 
 
 def publishes(container: Mapping[str, Any], port: int) -> bool:
-    """Tell whether a running container answers on this port of the machine."""
+    """Return whether a running container answers on this port of the machine."""
     ports = ((container.get("NetworkSettings") or {}).get("Ports") or {}).values()
     return any(binding["HostPort"] == str(port) for bound in ports for binding in bound or ())
 

@@ -8,10 +8,9 @@ from typing import TypeVar
 
 import psycopg2.extensions
 from psycopg2 import sql
-from psycopg2.extras import RealDictCursor
 
 from pgseed import units
-from vpdb.queries import query
+from vpdb.queries import query, rows
 
 Kind = TypeVar("Kind")
 
@@ -36,7 +35,8 @@ class DatabaseFacts:
     counted_s: float
     work_mem: str
     shared_buffers: str
-    has_statements: bool
+    statements_schema: str | None
+    """Where pg_stat_statements is; None without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,14 @@ class BareForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement's times in seconds; `share` of all time counted, 0 to 1."""
+class StatementTimes:
+    """A statement's times in seconds, and its share (0 to 1) of all time counted."""
 
-    id: str
     query: str
     calls: int
     mean_s: float
     total_s: float
     share: float
-    temp_blocks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +88,29 @@ class Performance:
     tables: Sequence[TableFacts] = ()
     unused: Sequence[UnusedIndex] = ()
     foreign_keys: Sequence[BareForeignKey] = ()
-    statements: Sequence[Statement] = ()
+    statements: Sequence[StatementTimes] = ()
 
 
 def collect(connection: psycopg2.extensions.connection, schema: str) -> Performance:
     """Read the counters of one schema of the database at hand."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        (database,) = _read(cursor, "analyze_database", schema, DatabaseFacts)
-        return Performance(
-            database=database,
-            tables=_read(cursor, "analyze_tables", schema, TableFacts),
-            unused=_read(cursor, "analyze_unused_indexes", schema, UnusedIndex),
-            foreign_keys=_read(cursor, "analyze_foreign_keys", schema, BareForeignKey),
-            statements=_statements(cursor) if database.has_statements else (),
-        )
+
+    def read(name: str, kind: type[Kind]) -> list[Kind]:
+        return [kind(**row) for row in rows(connection, name, {"schema": schema})]
+
+    (database,) = read("analyze_database", DatabaseFacts)
+    statements = []
+    if database.statements_schema:
+        place = sql.Identifier(database.statements_schema)
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL(query("analyze_statements")).format(extension=place))
+            statements = [StatementTimes(*row) for row in cursor.fetchall()]
+    return Performance(
+        database=database,
+        tables=read("analyze_tables", TableFacts),
+        unused=read("analyze_unused_indexes", UnusedIndex),
+        foreign_keys=read("analyze_foreign_keys", BareForeignKey),
+        statements=statements,
+    )
 
 
 def advise(found: Performance) -> list[str]:
@@ -118,7 +125,7 @@ def advise(found: Performance) -> list[str]:
     ]
 
 
-def _on_statements(statements: Sequence[Statement]) -> Iterator[str]:
+def _on_statements(statements: Sequence[StatementTimes]) -> Iterator[str]:
     for one in statements[:3]:
         if one.share > 0.5 and one.calls > 1 and one.total_s > 1:
             yield (
@@ -216,24 +223,8 @@ def _on_the_counters(database: DatabaseFacts) -> Iterator[str]:
             f"The counters run for {units.duration(database.counted_s)} only (a reload begins them"
             " anew): look again after a day's work."
         )
-    if not database.has_statements:
+    if not database.statements_schema:
         yield (
             "Slow statements are not counted: the extension pg_stat_statements is missing from"
             " postgres/init/03-create-extensions.sql."
         )
-
-
-def _read(cursor: RealDictCursor, name: str, schema: str, kind: type[Kind]) -> list[Kind]:
-    cursor.execute(query(name), {"schema": schema})
-    return [kind(**dict(row)) for row in cursor.fetchall()]
-
-
-def _statements(cursor: RealDictCursor) -> list[Statement]:
-    cursor.execute(
-        "SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace"
-        " WHERE e.extname = 'pg_stat_statements'"
-    )
-    schema = cursor.fetchall()[0]["nspname"]
-    text = query("analyze_statements")
-    cursor.execute(sql.SQL(text).format(extension=sql.Identifier(schema)))
-    return [Statement(**dict(row)) for row in cursor.fetchall()]

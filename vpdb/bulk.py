@@ -11,19 +11,17 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg2.extensions
-
-from pgseed.databases.lock import LOCK_KEY, locked
-from pgseed.errors import SeedError
+from pgseed.databases.work import LOCK_KEY
+from pgseed.errors import ScriptFailed, SeedError
 from pgseed.progress import Progress, quiet
-from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
+from pgseed.server import MAINTENANCE_DATABASE, Connection, Server, pg_errors_as
 from pgseed.units import duration
-from vpdb import docker
 from vpdb.config import Settings
+from vpdb.live import live_database
 from vpdb.queries import query
 
 ON_SCRIPT = Path("data/optimize-for-bulk-insert.sql")
@@ -66,12 +64,12 @@ def read(server: Server, settings: Settings) -> BulkMode | None:
     """Tell since when bulk mode is on; None when it is off."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose="bulk mode") as connection,
-        told_as("read the state of bulk mode"),
+        pg_errors_as("read the state of bulk mode"),
     ):
         return read_from(connection, settings.database)
 
 
-def read_from(connection: psycopg2.extensions.connection, database: str) -> BulkMode | None:
+def read_from(connection: Connection, database: str) -> BulkMode | None:
     """Tell the same by a session in any database of the server."""
     with connection.cursor() as cursor:
         names = {"database": database, "lock_database": MAINTENANCE_DATABASE}
@@ -88,9 +86,9 @@ def from_note(note: str) -> BulkMode:
         tables = tuple(sorted(document["tables"]))
         release = str(document.get("release") or "")
     except (ValueError, KeyError, TypeError):
-        return BulkMode(datetime.fromtimestamp(0, timezone.utc), ())
+        return BulkMode(datetime.fromtimestamp(0, UTC), ())
     if since.tzinfo is None:
-        since = since.replace(tzinfo=timezone.utc)
+        since = since.replace(tzinfo=UTC)
     return BulkMode(since, tables, release)
 
 
@@ -123,7 +121,7 @@ def switch_on(
     A release gives its name, which is noted unless bulk mode is on already by somebody else's will.
     Raises SeedError with what PostgreSQL said; then nothing is changed.
     """
-    with locked(server, f"bulk on {settings.database}", progress):
+    with live_database(server, settings, progress).turn(f"bulk on {settings.database}"):
         _run(server, settings, ON_SCRIPT, "switch bulk mode on", release=release)
     mode = read(server, settings)
     if mode is None:
@@ -139,7 +137,7 @@ def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -
 
     Where bulk mode is off nothing runs. Raises SeedError with what PostgreSQL said.
     """
-    with locked(server, f"bulk off {settings.database}", progress):
+    with live_database(server, settings, progress).turn(f"bulk off {settings.database}"):
         if read(server, settings) is None:
             return False
         progress("vacuum and analyze", 0, 0)
@@ -156,7 +154,7 @@ def end_interrupted(server: Server, settings: Settings, progress: Progress = qui
     """End the bulk mode that a killed release left on; give that release's name, "" for none."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose="bulk mode") as connection,
-        told_as("end the bulk mode of an interrupted release"),
+        pg_errors_as("end the bulk mode of an interrupted release"),
         connection.cursor() as cursor,
     ):
         if not interrupted(read_from(connection, settings.database), settings):
@@ -184,8 +182,8 @@ def _run(
         ) from None
     variables = {"schema": settings.db_schema, **({"release": release} if release else {})}
     try:
-        server.psql(settings.database, text, variables, timeout_s=_TIMEOUT_S)
-    except docker.DockerFailed as error:
+        server.psql(settings.database, text, variables)
+    except ScriptFailed as error:
         lines = [line for line in error.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
         cause = (lines or error.stderr.splitlines() or ["no reason given"])[0].strip()
         raise SeedError(

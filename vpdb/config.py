@@ -13,9 +13,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from vpdb.errors import SettingRefused
 
@@ -28,16 +29,64 @@ ENCRYPTED = "(encrypted)"
 # What a stack's committed file must not hold: wishes of one developer, for one `up`.
 PERSONAL_KEYS = ("bulkMode", "dump", "release")
 
-T = TypeVar("T")
-
-_STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 RELEASE_NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 # PostgreSQL cuts names at 63 bytes; templates and kept databases append up to 33 to the live one.
 _DATABASE_BYTES = 30
 _SOURCES = ("auto", "backup", "seed", "empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting's value must be: in words, by an example, and judged."""
+
+    words: str
+    example: object
+    holds: Callable[[str], object] = lambda _text: True
+
+
+def _pattern(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern).fullmatch
+
+
+def _whole_number(low: int, high: int, example: int) -> Rule:
+    def holds(text: str) -> bool:
+        return text.isascii() and text.isdigit() and low <= int(text) <= high
+
+    return Rule(f"a whole number from {low} to {high}", example, holds)
+
+
+def _plain_name(example: str) -> Rule:
+    words = "a name of up to 63 letters, digits, - or _, not beginning with pg_"
+    return Rule(words, example, _pattern(r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]{0,62}"))
+
+
+def _is_address(text: str) -> bool:
+    with suppress(ValueError):
+        return text == "localhost" or bool(ipaddress.ip_address(text))
+    return False
+
+
+# Where the empty text keeps a rule, the setting is not set.
+_TEXT = Rule("a text", "text")
+_BOOLEAN = Rule("true or false", "true", _pattern("(?i)true|false"))
+_SOURCE = Rule(f"one of {', '.join(_SOURCES)}", _SOURCES[0], _SOURCES.__contains__)
+_ADDRESS = Rule("an IP address of this machine", "127.0.0.1", _is_address)
+_DATABASE = Rule(
+    f"a name of up to {_DATABASE_BYTES} letters, digits, - or _, none of PostgreSQL's own",
+    "velpdevdb",
+    _pattern(r"(?!pg_|(postgres|template0|template1)$)[A-Za-z_][A-Za-z0-9_-]{0,29}"),
+)
+_RELEASE = Rule("a month as YYYY-MM", "2026-11", _pattern(f"({RELEASE_NAME.pattern})?"))
+_LABEL = Rule(
+    "a label of letters, digits, . _ -", "2026-11", _pattern("([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?")
+)
+_URL = Rule(
+    "an https:// or file:// URL", "https://host/backup.sql.zst", _pattern("((https|file)://.*)?")
+)
+_SHA256 = Rule(
+    "64 hexadecimal digits", "$(sha256sum FILE | cut -c-64)", _pattern("([0-9a-fA-F]{64})?")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,47 +144,55 @@ class Settings:
         `values` are this stack's, `defaults` those of Pulumi.yaml. A key nobody declares is
         refused. Raises SettingRefused with rule, value and a valid example.
         """
-        unknown = sorted(set(values) - set(defaults))
-        if unknown:
-            close = _closest(unknown[0], defaults)
+        for key in sorted(set(values) - set(defaults)):
+            import difflib  # only here: it would cost every command 5 ms
+
+            close = "".join(difflib.get_close_matches(key, defaults, 1))
             raise SettingRefused(
-                f"failed to read setting {unknown[0]}: no such setting."
+                f"failed to read setting {key}: no such setting."
                 f" {f'Did you mean {close}? ' if close else ''}"
-                f"Remove it with `pulumi config rm {unknown[0]}`; Pulumi.yaml lists them all"
+                f"Remove it with `pulumi config rm {key}`; Pulumi.yaml lists them all"
             )
         merged = {**defaults, **values}
 
-        def take(key: str, parse: Callable[[str, Any], T]) -> T:
-            return parse(key, merged[key])
+        def take(key: str, rule: Rule = _TEXT) -> str:
+            value = merged[key]
+            text = str(value).strip()
+            if not isinstance(value, (str, int, float)) or not rule.holds(text):
+                raise _refusal(key, rule, value)
+            return text
+
+        def number(key: str, low: int, high: int, example: int) -> int:
+            return int(take(key, _whole_number(low, high, example)))
 
         settings = cls(
             project_dir=project_dir,
             project=project,
             stack=checked_stack_name(stack),
-            port=take("port", _whole_number(1, 65535, 5440)),
-            address=take("address", _address),
-            database=take("database", _database_name),
+            port=number("port", 1, 65535, 5440),
+            address=take("address", _ADDRESS),
+            database=take("database", _DATABASE),
             db_schema=take("schema", _plain_name("vpv4")),
             user=take("user", _plain_name("velpharma")),
-            password=take("password", _password),
+            password=_password(merged["password"]),
             password_is_default=merged["password"] == defaults["password"],
-            base_image=os.environ.get(BASE_IMAGE_VARIABLE) or take("baseImage", _text),
-            source=take("source", _one_of(_SOURCES)),
-            backup=project_dir / Path(take("backup", _text)).expanduser(),
-            backup_url=take("backupUrl", _url),
-            backup_sha256=take("backupSha256", _sha256),
-            templates=take("templates", _whole_number(0, 50, 3)),
-            kept_databases=take("keptDatabases", _whole_number(0, 50, 3)),
-            cache_limit_gb=take("cacheLimitGb", _whole_number(0, 10_000, 20)),
-            bulk_mode=take("bulkMode", _boolean),
-            bulk_mode_hours=take("bulkModeHours", _whole_number(1, 10_000, 8)),
-            loader=take("loader", _text),
-            release=take("release", _matching(RELEASE_NAME, "a month as YYYY-MM", "2026-11")),
-            dump=take("dump", _matching(_LABEL, "a label of letters, digits, . _ -", "2026-11")),
-            dump_retention=take("dumpRetention", _whole_number(0, 1000, 3)),
-            azure_host=take("azureHost", _text),
-            azure_database=take("azureDatabase", _text),
-            azure_user=take("azureUser", _text),
+            base_image=os.environ.get(BASE_IMAGE_VARIABLE) or take("baseImage"),
+            source=take("source", _SOURCE),
+            backup=project_dir / Path(take("backup")).expanduser(),
+            backup_url=take("backupUrl", _URL),
+            backup_sha256=take("backupSha256", _SHA256).lower(),
+            templates=number("templates", 0, 50, 3),
+            kept_databases=number("keptDatabases", 0, 50, 3),
+            cache_limit_gb=number("cacheLimitGb", 0, 10_000, 20),
+            bulk_mode=take("bulkMode", _BOOLEAN).lower() == "true",
+            bulk_mode_hours=number("bulkModeHours", 1, 10_000, 8),
+            loader=take("loader"),
+            release=take("release", _RELEASE),
+            dump=take("dump", _LABEL),
+            dump_retention=number("dumpRetention", 0, 1000, 3),
+            azure_host=take("azureHost"),
+            azure_database=take("azureDatabase"),
+            azure_user=take("azureUser"),
             azure_schema=take("azureSchema", _plain_name("vpv4")),
         )
         _check_together(settings)
@@ -143,7 +200,7 @@ class Settings:
 
 
 def checked_stack_name(name: str) -> str:
-    """Give back a stack's name that Docker, too, accepts as part of a container's name."""
+    """Return a stack's name that Docker, too, accepts as part of a container's name."""
     if not _STACK_NAME.fullmatch(name):
         raise SettingRefused(
             f"failed to read stack name {name!r}: it must be 1 to 40 letters, digits, dots,"
@@ -209,7 +266,7 @@ def load_settings(project_dir: Path, stack: str | None = None) -> Settings:
 
 
 def project_defaults(project_dir: Path) -> tuple[str, dict[str, Any]]:
-    """Give the project's name and the default of every setting that Pulumi.yaml declares."""
+    """Return the project's name and the default of every setting that Pulumi.yaml declares."""
     document = _read_yaml(project_dir / "Pulumi.yaml")
     return document["name"], {key: spec["default"] for key, spec in document["config"].items()}
 
@@ -245,109 +302,16 @@ def _check_together(settings: Settings) -> None:
         )
 
 
-def _refusal(key: str, rule: str, value: object, example: object) -> SettingRefused:
+def _refusal(key: str, rule: Rule, value: object) -> SettingRefused:
     shown = "(hidden)" if key == "password" else repr(value)
     return SettingRefused(
-        f"failed to read setting {key}: it must be {rule}, not {shown}."
-        f" For example: pulumi config set {key} {example}"
+        f"failed to read setting {key}: it must be {rule.words}, not {shown}."
+        f" For example: pulumi config set {key} {rule.example}"
     )
 
 
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, (str, int, float)):
-        raise _refusal(key, "a text", value, "text")
-    return str(value).strip()
-
-
-def _whole_number(low: int, high: int, example: int) -> Callable[[str, Any], int]:
-    def parse(key: str, value: Any) -> int:
-        text = str(value).strip()
-        if isinstance(value, bool) or not text.isascii() or not text.isdigit():
-            raise _refusal(key, f"a whole number from {low} to {high}", value, example)
-        if not low <= int(text) <= high:
-            raise _refusal(key, f"a whole number from {low} to {high}", value, example)
-        return int(text)
-
-    return parse
-
-
-def _boolean(key: str, value: Any) -> bool:
-    word = str(value).strip().lower()
-    if word not in ("true", "false"):
-        raise _refusal(key, "true or false", value, "true")
-    return word == "true"
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[str, Any], str]:
-    def parse(key: str, value: Any) -> str:
-        if value not in choices:
-            raise _refusal(key, f"one of {', '.join(choices)}", value, choices[0])
-        return str(value)
-
-    return parse
-
-
-def _matching(pattern: re.Pattern[str], rule: str, example: str) -> Callable[[str, Any], str]:
-    def parse(key: str, value: Any) -> str:
-        text = _text(key, value)
-        if text and not pattern.fullmatch(text):
-            raise _refusal(key, rule, value, example)
-        return text
-
-    return parse
-
-
-def _plain_name(example: str) -> Callable[[str, Any], str]:
-    def parse(key: str, value: Any) -> str:
-        text = _text(key, value)
-        if not _PLAIN_NAME.fullmatch(text) or len(text) > 63 or text.startswith("pg_"):
-            rule = "a name of up to 63 letters, digits, - or _, not beginning with pg_"
-            raise _refusal(key, rule, value, example)
-        return text
-
-    return parse
-
-
-def _database_name(key: str, value: Any) -> str:
-    name = _plain_name("velpdevdb")(key, value)
-    if len(name) > _DATABASE_BYTES or name in ("postgres", "template0", "template1"):
-        rule = f"a name of up to {_DATABASE_BYTES} characters that PostgreSQL does not use itself"
-        raise _refusal(key, rule, value, "velpdevdb")
-    return name
-
-
-def _password(key: str, value: Any) -> str:
+def _password(value: object) -> str:
+    # Blanks at its ends are part of it.
     if not isinstance(value, (str, int)) or not str(value) or "\0" in str(value):
-        raise _refusal(key, "a text that is not empty", value, "--secret")
+        raise _refusal("password", Rule("a text that is not empty", "--secret"), value)
     return str(value)
-
-
-def _address(key: str, value: Any) -> str:
-    text = _text(key, value)
-    if text == "localhost":
-        return text
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise _refusal(key, "an IP address of this machine", value, "127.0.0.1") from None
-    return text
-
-
-def _url(key: str, value: Any) -> str:
-    text = _text(key, value)
-    if text and not text.startswith(("https://", "file://")):
-        raise _refusal(key, "an https:// or file:// URL", value, "https://host/backup.sql.zst")
-    return text
-
-
-def _sha256(key: str, value: Any) -> str:
-    text = _text(key, value).lower()
-    if text and not _SHA256.fullmatch(text):
-        raise _refusal(key, "64 hexadecimal digits", value, "$(sha256sum FILE | cut -c-64)")
-    return text
-
-
-def _closest(key: str, known: Mapping[str, Any]) -> str:
-    import difflib
-
-    return next(iter(difflib.get_close_matches(key, known, 1)), "")

@@ -13,7 +13,7 @@ PLACEHOLDER = "YOUR_PASSWORD"
 
 
 def psql(settings: Settings, password: str | None) -> str:
-    """A psql command line; the password by environment, as a shell assignment."""
+    """Return a psql command line; the password by environment, as a shell assignment."""
     target = (
         f"host={_conninfo(settings.address)} port={settings.port}"
         f" dbname={_conninfo(settings.database)} user={_conninfo(settings.user)}"
@@ -23,7 +23,7 @@ def psql(settings: Settings, password: str | None) -> str:
 
 
 def dotnet(settings: Settings, password: str | None) -> str:
-    """Npgsql's form; values quoted as DbConnectionStringBuilder does."""
+    """Return Npgsql's form; values quoted as DbConnectionStringBuilder does."""
     fields = {
         "Host": settings.address,
         "Port": str(settings.port),
@@ -36,7 +36,7 @@ def dotnet(settings: Settings, password: str | None) -> str:
 
 
 def jdbc(settings: Settings, password: str | None) -> str:
-    """The PostgreSQL JDBC driver's URL, which takes everything as parameters."""
+    """Return the PostgreSQL JDBC driver's URL, which takes everything as parameters."""
     secret = "" if password is None else f"&password={quote(password, safe='')}"
     return (
         f"jdbc:postgresql://{_host(settings.address)}:{settings.port}"
@@ -46,7 +46,7 @@ def jdbc(settings: Settings, password: str | None) -> str:
 
 
 def env(settings: Settings, password: str | None) -> str:
-    """libpq's environment variables as shell lines, for `eval`."""
+    """Return libpq's environment variables as shell lines, for `eval`."""
     fields = {
         "PGHOST": settings.address,
         "PGPORT": str(settings.port),
@@ -59,7 +59,7 @@ def env(settings: Settings, password: str | None) -> str:
 
 
 def url(settings: Settings, password: str | None) -> str:
-    """The URL that libpq and most drivers take."""
+    """Return the URL that libpq and most drivers take."""
     secret = "" if password is None else f":{quote(password, safe='')}"
     return (
         f"postgresql://{quote(settings.user, safe='')}{secret}@{_host(settings.address)}"
@@ -68,11 +68,7 @@ def url(settings: Settings, password: str | None) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Settings, str | None], str]] = {
-    "psql": psql,
-    "dotnet": dotnet,
-    "jdbc": jdbc,
-    "env": env,
-    "url": url,
+    form.__name__: form for form in (psql, dotnet, jdbc, env, url)
 }
 
 

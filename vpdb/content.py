@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import subprocess
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
+from pgseed.seed import Seed
 from vpdb.config import Settings, project_defaults
-from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
     from pgseed.backup.model import Backup
@@ -27,33 +26,35 @@ DOWNLOADS = Path(".velpharma/downloads")
 # What backups were found to hold.
 READINGS = Path(".velpharma/readings")
 SEED_SQL = "_05-seed-base.sql.disabled"
-# Raised when the same files begin to give another database.
-FORMAT_VERSION = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One choice of what the live database should hold.
+    """One choice of what the live database should hold, and why it was chosen.
 
-    `label` names the source for people, `reason` says why it was chosen. `tables` are the rows a
-    load will bring, by table as named in SQL; `schema_files` the SQL that is run before, and
-    `schema_id` the part of the identity that comes from them. `init_id` identifies everything that
-    is run before rows come: the role's file too, which makes no database another one.
+    `path` is the file with the rows, None for an empty schema.
     """
 
-    content_id: str
+    seed: Seed
     source: Source
-    label: str
     reason: str
     path: Path | None
-    tables: dict[str, int]
-    user_file: Path
-    schema_files: tuple[Path, ...]
-    db_schema: str
-    user: str
-    schema_id: str = ""
-    init_id: str = ""
-    backup: Backup | None = field(default=None, repr=False)
+
+    @property
+    def content_id(self) -> str:
+        return self.seed.id
+
+    @property
+    def label(self) -> str:
+        return self.seed.label
+
+    @property
+    def tables(self) -> dict[str, int]:
+        return self.seed.rows
+
+    @property
+    def backup(self) -> Backup | None:
+        return self.seed.backup
 
 
 def choose_content(
@@ -61,7 +62,7 @@ def choose_content(
 ) -> Content:
     """Choose the source as the settings and the files say, and read it.
 
-    Raises BackupRefused for a damaged or missing file, SettingRefused for missing schema files,
+    Raises BackupRefused for a damaged or missing file, SeedError for missing schema files,
     FetchFailed for a backupUrl that cannot be had.
     """
     init = project_dir / INIT_DIR
@@ -87,24 +88,44 @@ def choose_content(
     if named is not settings.backup and source == "backup":
         reason = "the setting backupUrl names it"
     backup = _read(path, source, project_dir, settings, progress) if path else None
-    files = tuple(init / name for name in SCHEMA_SQL)
-    texts = [read_sql(path) for path in files]
-    names = {"db_schema": settings.db_schema, "user": settings.user}
-    return Content(
-        content_id=content_id(backup.data_hash if backup else "", texts, **names),
-        schema_id=content_id("", texts, **names),
-        init_id=content_id("", [read_sql(init / USER_SQL), *texts], **names),
-        source=source,
-        label=_shown(path, project_dir) if path else "empty schema",
-        reason=reason,
-        path=path,
-        tables=dict(backup.tables) if backup else {},
-        user_file=init / USER_SQL,
-        schema_files=files,
-        db_schema=settings.db_schema,
-        user=settings.user,
-        backup=backup,
+    empty = empty_seed(project_dir, settings)
+    if path is None:
+        return Content(empty, source, reason, path)
+    seed = replace(empty, backup=backup, source=source, label=_shown(path, project_dir))
+    return Content(seed, source, reason, path)
+
+
+def empty_seed(project_dir: Path, settings: Settings) -> Seed:
+    """Return the seed of the schema files alone; raises SeedError for a missing one."""
+    init = project_dir / INIT_DIR
+    return Seed(
+        schema_files=tuple(init / name for name in SCHEMA_SQL),
+        owner=settings.user,
+        schema=settings.db_schema,
+        role_file=init / USER_SQL,
+        source="empty",
+        label="empty schema",
     )
+
+
+def seed_with_commit(project_dir: Path, seed: Seed) -> Seed:
+    """Return the seed with the short id of the checked-out commit, where there is one."""
+    return replace(seed, commit=_commit_of(project_dir))
+
+
+def _commit_of(project_dir: Path) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=project_dir,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _read(
@@ -115,10 +136,10 @@ def _read(
         from pgseed.backup.reader import read_backup
 
         return read_backup(path, schema=settings.db_schema, progress=progress, seed=True)
-    from pgseed.backup.reading_cache import read_known_backup
+    from pgseed.backup.reading_cache import ReadingCache
 
-    folder = project_dir / READINGS
-    return read_known_backup(path, schema=settings.db_schema, folder=folder, progress=progress)
+    cache = ReadingCache(project_dir / READINGS)
+    return cache.read(path, schema=settings.db_schema, progress=progress)
 
 
 def choose_source(
@@ -157,28 +178,6 @@ def choose_source(
     if seed_exists:
         return "seed", seed, f"there is no {backup.name}"
     return "empty", None, f"there is neither {backup.name} nor {seed.name}"
-
-
-def content_id(data_hash: str, schema_sql: Iterable[bytes], *, db_schema: str, user: str) -> str:
-    """Hash everything that decides what a load gives, as labelled fields: 64 hex digits."""
-    digest = hashlib.sha256()
-    parts = [("format", FORMAT_VERSION.encode()), ("data", data_hash.encode())]
-    parts += [("sql", text) for text in schema_sql]
-    parts += [("schema", db_schema.encode()), ("user", user.encode())]
-    for label, value in parts:
-        # The length keeps a value from reading as the next field.
-        digest.update(f"{label}:{len(value)}:".encode() + value)
-    return digest.hexdigest()
-
-
-def read_sql(path: Path) -> bytes:
-    """Read a schema file, line endings aside: a checkout on Windows is the same content."""
-    try:
-        return path.read_bytes().replace(b"\r\n", b"\n")
-    except FileNotFoundError:
-        raise SettingRefused(
-            f"failed to read {path}: there is no such file. Restore it: git checkout -- {path}"
-        ) from None
 
 
 def _shown(path: Path, project_dir: Path) -> str:

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pgseed.errors import GuardRefused, SeedError, ServerUnreachable
+from pgseed.errors import SeedError, ServerUnreachable
 from vpdb import docker_socket
+from vpdb.errors import GuardRefused
 
 # What an engine's address begins with when the engine runs on this machine.
 _LOCAL_SCHEMES = ("unix://", "npipe://", "fd://")
 
 
 class DockerFailed(SeedError):
-    """The docker command ran and failed; `stderr` holds what it said."""
+    """The docker command ran and failed; `stderr` and `stdout` hold what it said."""
 
-    def __init__(self, message: str, stderr: str) -> None:
+    def __init__(self, message: str, stderr: str, stdout: str = "") -> None:
         super().__init__(message)
-        self.stderr = stderr
+        self.stderr, self.stdout = stderr, stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +58,28 @@ class Container:
     def from_inspect(cls, document: Mapping[str, Any]) -> Container:
         """Read one element of `docker container inspect`'s answer."""
         network = document.get("NetworkSettings") or {}
-        ports = {}
-        for key, bindings in (network.get("Ports") or {}).items():
-            number, _, protocol = key.partition("/")
-            if protocol == "tcp" and bindings:
-                ports[int(number)] = (bindings[0]["HostIp"], int(bindings[0]["HostPort"]))
-        addresses = [
-            attached["IPAddress"]
-            for attached in (network.get("Networks") or {}).values()
-            if attached.get("IPAddress")
-        ]
+        ports = {
+            int(key.removesuffix("/tcp")): (bindings[0]["HostIp"], int(bindings[0]["HostPort"]))
+            for key, bindings in (network.get("Ports") or {}).items()
+            if key.endswith("/tcp") and bindings
+        }
+        addresses = [n.get("IPAddress") for n in (network.get("Networks") or {}).values()]
+        variables = [v.partition("=") for v in document["Config"].get("Env") or ()]
         return cls(
             name=document["Name"].lstrip("/"),
             container_id=document["Id"],
             image_id=document["Image"],
             status=document["State"]["Status"],
             labels=document["Config"].get("Labels") or {},
-            environment={
-                name: value
-                for name, _, value in (
-                    variable.partition("=") for variable in document["Config"].get("Env") or ()
-                )
-            },
+            environment={name: value for name, _, value in variables},
             ports=ports,
             volumes=tuple(m["Name"] for m in document.get("Mounts") or [] if m.get("Name")),
-            network_address=addresses[0] if addresses else "",
+            network_address=next(filter(None, addresses), ""),
         )
 
 
 def run(
-    *arguments: str,
-    stdin: bytes = b"",
-    timeout_s: float = 60,
-    env: Mapping[str, str] | None = None,
+    *arguments: str, stdin: bytes = b"", timeout_s: float = 60, env: Mapping[str, str] | None = None
 ) -> bytes:
     """Run `docker …` and give its standard output.
 
@@ -117,12 +105,13 @@ def run(
             " See whether the Docker engine is busy: docker info"
         ) from None
     if done.returncode:
-        raise _failure(arguments, done.stderr.decode(errors="replace").strip())
+        stderr, stdout = (text.decode(errors="replace") for text in (done.stderr, done.stdout))
+        raise _failure(arguments, stderr.strip(), stdout)
     return done.stdout
 
 
 def active_endpoint() -> str:
-    """Give the address of the engine that the active context, or DOCKER_HOST, means.
+    """Return the address of the engine that the active context, or DOCKER_HOST, means.
 
     GuardRefused when it runs on another machine: the database would be published there.
     """
@@ -130,7 +119,7 @@ def active_endpoint() -> str:
     if address is None:
         answer = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout_s=10)
         address = answer.decode().strip()
-    if not is_local_engine(address):
+    if not address.startswith(_LOCAL_SCHEMES):
         raise GuardRefused(
             f"failed to use the Docker engine at {address}: it is on another machine, and only a"
             " local one is supported. Run `docker context use default` and unset DOCKER_HOST"
@@ -138,23 +127,36 @@ def active_endpoint() -> str:
     return address
 
 
-def is_local_engine(address: str) -> bool:
-    """Tell whether an engine address is a socket of this machine."""
-    return address.startswith(_LOCAL_SCHEMES)
+def inspect(kind: str, name: str) -> dict[str, Any] | None:
+    """Look at a container, image or volume; None when the engine holds none of that name."""
+    suffix = "" if kind == "volume" else "/json"
+    asked = docker_socket.ask(f"/{kind}s/{quote(name)}{suffix}")
+    if asked is not None:
+        found: dict[str, Any] | None = json.loads(asked.body) if asked.found else None
+        return found
+    try:
+        found = json.loads(run(kind, "inspect", name, timeout_s=15))[0]
+    except DockerFailed as error:
+        if f"no such {kind}" in error.stderr.lower():
+            return None
+        raise
+    return found
 
 
 def inspect_container(name: str) -> Container | None:
     """Look at a container; None when there is none of that name."""
-    asked = docker_socket.ask(f"/containers/{quote(name)}/json")
-    if asked is not None:
-        return Container.from_inspect(json.loads(asked.body)) if asked.found else None
-    try:
-        answer = run("container", "inspect", name, timeout_s=15)
-    except DockerFailed as error:
-        if "no such container" in error.stderr.lower():
-            return None
-        raise
-    return Container.from_inspect(json.loads(answer)[0])
+    found = inspect("container", name)
+    return Container.from_inspect(found) if found else None
+
+
+def image_exists(tag: str) -> bool:
+    """Return whether the engine holds an image of this tag."""
+    return inspect("image", tag) is not None
+
+
+def volume_exists(name: str) -> bool:
+    """Return whether the engine holds a volume of this name."""
+    return inspect("volume", name) is not None
 
 
 def execute(
@@ -190,7 +192,7 @@ def _archive(container: str, path: str) -> bytes | None:
 
 
 def logs(container: str, *, lines: int = 20) -> str:
-    """Give the last lines of a container's log, both streams."""
+    """Return the last lines of a container's log, both streams."""
     done = subprocess.run(
         ["docker", "logs", "--tail", str(lines), container],
         stdout=subprocess.PIPE,
@@ -201,50 +203,7 @@ def logs(container: str, *, lines: int = 20) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def image_exists(tag: str) -> bool:
-    """Tell whether the engine holds an image of this tag."""
-    asked = docker_socket.ask(f"/images/{quote(tag)}/json")
-    if asked is not None:
-        return asked.found
-    try:
-        run("image", "inspect", "--format", "{{.Id}}", tag, timeout_s=15)
-    except DockerFailed as error:
-        if "no such image" in error.stderr.lower():
-            return False
-        raise
-    return True
-
-
-def volume_exists(name: str) -> bool:
-    """Tell whether the engine holds a volume of this name."""
-    asked = docker_socket.ask(f"/volumes/{quote(name)}")
-    if asked is not None:
-        return asked.found
-    try:
-        run("volume", "inspect", "--format", "{{.Name}}", name, timeout_s=15)
-    except DockerFailed as error:
-        if "no such volume" in error.stderr.lower():
-            return False
-        raise
-    return True
-
-
-def build(
-    tag: str, context: Path, *, build_args: Mapping[str, str], timeout_s: float = 1800
-) -> None:
-    """Build an image from a folder with a Dockerfile; DockerFailed carries the last lines."""
-    flags = [
-        part for key, value in build_args.items() for part in ("--build-arg", f"{key}={value}")
-    ]
-    run("build", "--tag", tag, *flags, str(context), timeout_s=timeout_s)
-
-
-def is_installed() -> bool:
-    """Tell whether there is a docker command at all."""
-    return shutil.which("docker") is not None
-
-
-def _failure(arguments: Sequence[str], stderr: str) -> SeedError:
+def _failure(arguments: Sequence[str], stderr: str, stdout: str) -> SeedError:
     low = stderr.lower()
     if "cannot connect to the docker daemon" in low or "permission denied while trying" in low:
         remedy = (
@@ -254,7 +213,7 @@ def _failure(arguments: Sequence[str], stderr: str) -> SeedError:
         )
         return ServerUnreachable(f"failed to reach the Docker engine: {_last(stderr, 1)}. {remedy}")
     shown = " ".join(arguments[:3])
-    return DockerFailed(f"failed to run docker {shown}: {_last(stderr, 5)}", stderr)
+    return DockerFailed(f"failed to run docker {shown}: {_last(stderr, 5)}", stderr, stdout)
 
 
 def _tells_of_no_file(text: str) -> bool:

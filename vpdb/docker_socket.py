@@ -1,4 +1,4 @@
-"""Questions to the Docker engine over its socket: answered before a docker process has started.
+"""Questions to the Docker engine over its socket, which answers faster than docker starts.
 
 The Engine API (https://docs.docker.com/reference/api/engine/): without a version in the path the
 engine answers in its own newest one. Nothing here fails: whoever gets no answer asks the docker
@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def endpoint() -> str | None:
-    """Give the engine's address without asking the docker command; None where that is not certain.
+    """Return the engine's address where it is certain without asking the docker command.
 
     DOCKER_HOST counts before the context that config.json names
     (https://docs.docker.com/engine/manage-resources/contexts/). A context's description stands

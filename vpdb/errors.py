@@ -7,3 +7,7 @@ from pgseed.errors import SeedError
 
 class SettingRefused(SeedError):
     """A configuration value breaks its rule; the text gives rule, value and a valid example."""
+
+
+class GuardRefused(SeedError):
+    """The server is not one that this stack created, so nothing on it is touched."""

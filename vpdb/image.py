@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from pgseed.errors import SeedError
 from vpdb import docker
 
 REPOSITORY = "velpharma-postgres"
+_BUILD_S = 1800
+_STEP_LINES = 4
 
 
 def content_tag(context: Path, *, base_image: str) -> str:
@@ -30,15 +34,43 @@ def content_tag(context: Path, *, base_image: str) -> str:
 
 
 def exists(tag: str) -> bool:
-    """Tell whether the engine has the image; ServerUnreachable when the engine is silent."""
+    """Return whether the engine has the image; ServerUnreachable when the engine is silent."""
     return docker.image_exists(tag)
 
 
 def ensure_built(tag: str, context: Path, *, base_image: str) -> None:
-    """Build the image unless the engine has it; SeedError with the build's last lines."""
-    if not exists(tag):
-        print(f"building {tag} on {base_image}", flush=True)
-        docker.build(tag, context, build_args={"BASE_IMAGE": base_image})
+    """Build the image unless the engine has it; SeedError with what the failing step said."""
+    if exists(tag):
+        return
+    print(f"building {tag} on {base_image}", flush=True)
+    base = ["--build-arg", f"BASE_IMAGE={base_image}"]
+    try:
+        docker.run("build", "--tag", tag, *base, str(context), timeout_s=_BUILD_S)
+    except docker.DockerFailed as error:
+        raise SeedError(
+            f"failed to build image {tag}: {failing_step(error.stdout, error.stderr)}."
+            f" See all of it: docker build {' '.join(base)} {context}"
+        ) from None
+
+
+def failing_step(stdout: str, stderr: str) -> str:
+    """Return the last lines that a failed build's step wrote, and the builder's own reason.
+
+    BuildKit writes everything to stderr: `#7 0.41 TEXT` for a line of step 7, `#7 ERROR: …` when
+    it failed, then excerpts of the step and the Dockerfile, last `ERROR: failed to build: …`. The
+    classic builder writes its steps to stdout, each behind `Step 2/5 : …`, and the reason to
+    stderr.
+    """
+    reason = next((line for line in reversed(stderr.splitlines()) if line.strip()), "")
+    failed = re.search(r"^#(\d+) ERROR: ", stderr, re.MULTILINE)
+    if failed:
+        said = re.findall(rf"^#{failed[1]} \d+\.\d+ (.*)$", stderr, re.MULTILINE)
+    else:
+        step = re.split(r"^Step \d+/\d+ : ", stdout, flags=re.MULTILINE)[-1]
+        said = [line for line in step.splitlines()[1:] if not line.startswith(" ---> ")]
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in said]
+    lines = [*[line for line in plain if line][-_STEP_LINES:], reason.removeprefix("ERROR: ")]
+    return " / ".join(filter(None, lines)).rstrip(".") or "no reason given"
 
 
 def _context_files(context: Path) -> Iterable[Path]:

@@ -21,14 +21,15 @@ import psycopg2.extensions
 from pgseed.databases.catalog import count_rows, read_tables
 from pgseed.databases.retention import find_live
 from pgseed.databases.stamp import list_databases
+from pgseed.dumping import read_notes
 from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet, while_heard
-from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
+from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
 from pgseed.units import count
 from vpdb import bulk, loader
-from vpdb.backups.release_records import read_notes
-from vpdb.backups.team_dump import Dumped, dump_live, target_of_team
+from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, target_of_team
 from vpdb.config import Settings
+from vpdb.server.docker_server import DockerServer
 
 DATA_DIR = Path("data")
 Action = Literal["run", "nothing"]
@@ -118,7 +119,7 @@ def hash_of(files: Mapping[str, str]) -> str:
 
 
 def make_release(
-    server: Server, settings: Settings, name: str, load: Load, progress: Progress = quiet
+    server: DockerServer, settings: Settings, name: str, load: Load, progress: Progress = quiet
 ) -> Released:
     """Make a release unless there is nothing to do. `load` brings the CSVs into the database.
 
@@ -139,15 +140,14 @@ def make_release(
                 " Run it again"
             )
         notes = with_record(read_notes(target_of_team(settings)), plan)
-        dumped = dump_live(
-            server, settings, notes=notes, database=live.oid if live else None, progress=progress
-        )
+        wish = DumpWish(notes=notes, database=live.oid if live else None)
+        dumped = dump_live(server, settings, wish, progress)
         return Released(plan, before, schema_counts(server, settings), dumped)
 
 
 @contextmanager
 def bulk_mode(
-    server: Server, settings: Settings, release: str, progress: Progress
+    server: DockerServer, settings: Settings, release: str, progress: Progress
 ) -> Iterator[None]:
     """Bulk mode for a block; afterwards it is off, whatever happened, unless the settings want it.
 
@@ -168,17 +168,17 @@ def bulk_mode(
     _end_bulk_mode(server, settings, progress)
 
 
-def _end_bulk_mode(server: Server, settings: Settings, progress: Progress) -> None:
+def _end_bulk_mode(server: DockerServer, settings: Settings, progress: Progress) -> None:
     if not settings.bulk_mode:
         # Also when nobody reads any more: a killed pulumi leaves a pipe that nobody empties.
         bulk.switch_off(server, settings, while_heard(progress))
 
 
-def schema_counts(server: Server, settings: Settings) -> dict[str, int]:
+def schema_counts(server: DockerServer, settings: Settings) -> dict[str, int]:
     """Count the rows of every table in the schema."""
     with (
         server.session(settings.database, purpose="count rows") as connection,
-        told_as("count the rows"),
+        pg_errors_as("count the rows"),
     ):
         tables = {
             name: table
@@ -235,7 +235,7 @@ def _input(path: Path) -> CsvInput:
 
 
 @contextmanager
-def _alone(server: Server, name: str) -> Iterator[psycopg2.extensions.connection]:
+def _alone(server: DockerServer, name: str) -> Iterator[psycopg2.extensions.connection]:
     """Let no second release of this stack begin meanwhile; give the session that sees to it."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose=f"release {name}") as connection,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pgseed.units import ago
@@ -29,9 +29,8 @@ def stamp_note(stamp: Stamp | None, now: float) -> str:
 
 def moment(text: str) -> float:
     """Read a stamp's time (ISO 8601) as seconds since 1970."""
-    # fromisoformat knows the Z from Python 3.11 on only.
-    when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
+    when = datetime.fromisoformat(text)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def printable(text: str | None) -> str:

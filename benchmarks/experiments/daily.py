@@ -16,7 +16,7 @@ from benchmarks.probes.outage import watched
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.shell import CHECKOUT, free_port, remove, timed
 from benchmarks.stack import Stack
-from pgseed.live.status import local_changes
+from vpdb.live import live_database
 
 # Without a journal ext4 passes the inodes of files deleted in the last minute over, one by one, for
 # every new file, and those not yet written to disk for six (fs/ext4/ialloc.c: recently_deleted()).
@@ -125,7 +125,7 @@ def look_for_changes(stack: Stack) -> float:
     """Ask as preview does whether the database, which is clean, was changed locally."""
     server, settings = stack.server(), stack.settings
     start = time.perf_counter()
-    changes = local_changes(server, settings, detail=False)
+    changes = live_database(server, settings).changes(detail=False)
     seconds = time.perf_counter() - start
     if changes:
         raise AssertionError(f"the database should be clean: {changes.describe()}")

@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from pgseed.live.load import load_content
 from vpdb.config import load_settings
 from vpdb.content import choose_content
+from vpdb.live import live_database
 from vpdb.server.find import find_server
 
 
@@ -31,7 +31,7 @@ def main(folder: Path, stack: str) -> None:
 
     content = choose_content(folder, settings)
     read = time.perf_counter() - began
-    result = load_content(server, settings, content, note)
+    result = live_database(server, settings, note).load(content.seed)
     done = time.perf_counter() - began
     times = {"read": read, "build": built[0] if built else 0.0, "reload": done}
     print(json.dumps({"action": result.action, **times}))

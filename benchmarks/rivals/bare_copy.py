@@ -16,13 +16,15 @@ from typing import BinaryIO
 from psycopg2 import sql
 
 from pgseed.backup.model import RowBlock
-from pgseed.server import Server
+from vpdb.server.docker_server import DockerServer
 
 _CHUNK_BYTES = 256 * 1024
 _CONNECTIONS = 2
 
 
-def load_bare(server: Server, database: str, backup: Path, blocks: Sequence[RowBlock]) -> float:
+def load_bare(
+    server: DockerServer, database: str, backup: Path, blocks: Sequence[RowBlock]
+) -> float:
     """Fill bare copies of the tables; `blocks` say where their rows are. Gives seconds."""
     waiting: SimpleQueue[RowBlock] = SimpleQueue()
     for block in sorted(blocks, key=lambda block: block.start - block.end):
@@ -38,7 +40,7 @@ def load_bare(server: Server, database: str, backup: Path, blocks: Sequence[RowB
     return time.perf_counter() - start
 
 
-def _create_bare(server: Server, database: str, block: RowBlock) -> None:
+def _create_bare(server: DockerServer, database: str, block: RowBlock) -> None:
     with server.session(database) as connection, connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS bare"))
         cursor.execute(
@@ -50,7 +52,9 @@ def _create_bare(server: Server, database: str, block: RowBlock) -> None:
         )
 
 
-def _fill(server: Server, database: str, backup: Path, waiting: SimpleQueue[RowBlock]) -> None:
+def _fill(
+    server: DockerServer, database: str, backup: Path, waiting: SimpleQueue[RowBlock]
+) -> None:
     with server.session(database, autocommit=False) as connection:
         while (block := _next(waiting)) is not None:
             table = sql.Identifier("bare", block.table)

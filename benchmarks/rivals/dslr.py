@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.data import CACHE
 from benchmarks.shell import CHECKOUT, run, timed
 from benchmarks.stack import Stack
-from pgseed.server import ADMIN_ROLE
+from vpdb.server.docker_server import ADMIN_ROLE
 
 _REQUIREMENTS = CHECKOUT / "benchmarks" / "requirements.txt"
 _SNAPSHOT = "bench"

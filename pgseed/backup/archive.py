@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from pgseed.backup import limits
-from pgseed.backup.model import Backup, Compression, SkippedStatement
-from pgseed.backup.source import CUSTOM, CompressedSource
-from pgseed.errors import BackupRefused
+from pgseed.backup.model import Compression, SkippedStatement
+from pgseed.backup.source import CUSTOM, ZSTD_PIECE, CompressedSource, zstd_decompressor
 from pgseed.sql_names import printable
 
 _OLDEST, _NEWEST = (1, 13), (1, 16)
@@ -48,21 +47,6 @@ class Entry:
     copy: str
     schema: str
     has_data: bool
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-class _Plain:
-    """Stands for a decompressor where nothing is compressed."""
-
-    eof = True
-
-    def decompress(self, data: bytes, /) -> bytes:
-        return data
 
 
 class CustomSource(CompressedSource):
@@ -204,50 +188,26 @@ class CustomSource(CompressedSource):
                 f"the archive's rows of {printable(entry.tag)} are not where they belong",
                 "Get the file again",
             )
-        decompressor: _Decompressor = _Plain()
+        unpack: Any = None
         damaged: type[Exception] = zlib.error
         if self.compression == "gzip":
-            decompressor = zlib.decompressobj()
+            unpack = zlib.decompressobj()
         elif self.compression == "zstd":
-            import zstandard  # only here, as in source.py
-
-            damaged = zstandard.ZstdError
-            decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            unpack, damaged = zstd_decompressor()
         while size := self._int():
             if size < 0 or size > limits.ROW:
                 raise self._refused("the archive's rows are damaged", "Get the file again")
             data = self._exactly(size)
+            if unpack is None:
+                yield data
+                continue
             # By small pieces, because neither decompressor bounds what comes out of one.
-            step = 2048 if self.compression != "none" else size
-            for start in range(0, size, step):
+            for start in range(0, size, ZSTD_PIECE):
                 try:
-                    yield decompressor.decompress(data[start : start + step])
+                    yield unpack.decompress(data[start : start + ZSTD_PIECE])
                 except damaged as error:
                     raise self._refused(
                         f"the archive's rows are damaged ({error})", "Get the file again"
                     ) from error
-        if not decompressor.eof:
+        if unpack is not None and not unpack.eof:
             raise self._refused("the archive's rows end early", "Get the file again")
-
-
-def spool_custom(backup: Backup, pg_restore: Callable[[Path, Path], None], workdir: Path) -> Backup:
-    """Turn an archive into a text dump by pg_restore, and read that.
-
-    `pg_restore` takes the archive's path and the path to write to, and does what
-    `pg_restore --data-only --file=-` does. The text stands in `workdir`, readable by this user
-    only, and is the caller's to remove. Raises BackupRefused if the text is not what the archive
-    itself holds.
-    """
-    from pgseed.backup.reader import read_backup
-
-    spool = workdir / f"{backup.path.name}.sql"
-    spool.touch(mode=0o600)
-    pg_restore(backup.path, spool)
-    text = read_backup(spool, schema=backup.schema)
-    if text.data_hash != backup.data_hash:
-        raise BackupRefused(
-            backup.path,
-            "pg_restore reads other rows from it than it holds",
-            remedy="Write it as text with `pg_dump --data-only`",
-        )
-    return replace(text, notices=backup.notices, skipped=backup.skipped)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 
 from pgseed.backup import limits
-from pgseed.backup.hashing import HashThread
 from pgseed.backup.lexer import CRLF_REMEDY, Lexer
 from pgseed.backup.model import RowBlock
 from pgseed.backup.statement import Statement, Target
@@ -32,11 +31,11 @@ def copy_target(statement: Statement, schema: str) -> Target:
 
 
 def copy_block(
-    lexer: Lexer, target: Target, hashes: HashThread, progress: Callable[[], None]
+    lexer: Lexer, target: Target, progress: Callable[[], None]
 ) -> tuple[RowBlock, hashlib._Hash]:
     """Read the lines behind a COPY statement up to its `\\.`.
 
-    Returns the block, without its digest, and the hash that the thread is still feeding.
+    Returns the block, without its digest, and the hash of its rows.
     """
     lexer.need(1)
     if lexer.buffer[lexer.pos : lexer.pos + 1] == b"\r":
@@ -61,7 +60,7 @@ def copy_block(
             raise lexer.refused(
                 "a carriage return stands unescaped in COPY data", CRLF_REMEDY, line=lexer.line(at)
             )
-        hashes.update(digest, memoryview(lexer.buffer)[lexer.pos : stop])
+        digest.update(memoryview(lexer.buffer)[lexer.pos : stop])
         rows += lexer.advance(stop)
         progress()
         if after:

@@ -11,13 +11,6 @@ MIB = 1024 * 1024
 CHUNK = 256 * 1024
 """Read and checked at a time; small enough to stay in the processor's cache."""
 
-LARGE = 32 * MIB
-"""From this size on another process looks whether a backup is UTF-8; starting one takes as long as
-looking at a smaller one."""
-
-REMEMBERED = 1 * MIB
-"""From this size on it is remembered what a file was found to hold."""
-
 ROW = 256 * MIB
 """One line of COPY data. PostgreSQL's own limit is 1 GiB, its line buffer's size."""
 

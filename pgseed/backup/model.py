@@ -69,15 +69,6 @@ class SkippedStatement:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A place inside a gzip file from which decompression can go on."""
-
-    uncompressed: int
-    compressed: int
-    decompressor: object
-
-
-@dataclass(frozen=True, slots=True)
 class Backup:
     """A backup file that was read to its end and found to hold nothing but data.
 
@@ -98,7 +89,6 @@ class Backup:
     notices: tuple[str, ...] = ()
     schema: str = ""
     file_state: FileState = field(default=(0, 0, 0, 0), compare=False)
-    checkpoints: tuple[Checkpoint, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def tables(self) -> dict[str, int]:

@@ -9,29 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pgseed.backup import grammar
 from pgseed.backup.archive import CustomSource
 from pgseed.backup.copy_rows import copy_block, copy_target
-from pgseed.backup.hashing import Fields, HashThread
+from pgseed.backup.files import PLAIN_DUMP, file_state, open_file, open_source, refuse_changed
+from pgseed.backup.hashing import Fields
 from pgseed.backup.insert_rows import insert_target, insert_tuples
 from pgseed.backup.lexer import Lexer
 from pgseed.backup.model import Backup, Kind, RowBlock, SequenceValue, SkippedStatement
-from pgseed.backup.source import (
-    PLAIN_DUMP,
-    Source,
-    file_state,
-    open_file,
-    open_source,
-    refuse_changed,
-)
+from pgseed.backup.source import Source
 from pgseed.backup.statement import ROWS_ONLY, Statement, Target, read_statement
-from pgseed.backup.utf8 import CheckBeside
-from pgseed.backup.window import NOT_UTF8
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress
 
@@ -56,7 +46,22 @@ def read_backup(
         source = open_source(path, file)
         backup = Reader(source, schema, progress, complete=not seed).read()
         refuse_changed(path, file, state)
-        return replace(backup, file_state=state, checkpoints=tuple(source.checkpoints))
+        return replace(backup, file_state=state)
+
+
+@dataclass(slots=True)
+class _GrowingBlock:
+    """A block to which the next INSERT may add its rows."""
+
+    block: RowBlock
+    overriding: str
+    digest: hashlib._Hash
+
+    def takes(self, target: Target) -> bool:
+        block = self.block
+        return block.form == "insert" and target == Target(
+            block.schema, block.table, block.columns, self.overriding
+        )
 
 
 class Reader:
@@ -67,11 +72,8 @@ class Reader:
     ) -> None:
         self._source, self._schema, self._progress = source, schema, progress
         self._must_be_complete = complete
-        self._encoding = source.check_encoding_beside()
-        self._lexer = Lexer(source, is_utf8=self._encoding is not None)
-        self._hashes = HashThread()
-        self._blocks: list[tuple[RowBlock, str, hashlib._Hash]] = []
-        self._items: list[int | SequenceValue] = []  # in file order; a number is a block's
+        self._lexer = Lexer(source)
+        self._items: list[_GrowingBlock | SequenceValue] = []  # in file order
         self._skipped: list[SkippedStatement] = []
         self._schema_statement = SkippedStatement(0, "")
         self._created: set[str] = set()
@@ -82,51 +84,23 @@ class Reader:
         self._statements = 0
         self._reported = 0
         self._insert: tuple[bytes, Target] | None = None
-        self._statement_kinds: dict[str, Callable[[Statement], None]] = {
-            "set": self._set,
-            "select": self._select,
-            "alter": self._alter,
-        }
 
     def read(self) -> Backup:
-        check = self._encoding
-        if check is None:
-            return self._read()
-        with closing(check):
-            try:
-                backup = self._read()
-            except (BackupRefused, UnicodeDecodeError) as error:
-                end = self._lexer.base + len(self._lexer.buffer)
-                refusal = self._not_utf8(check, check.first_fault_before(end))
-                # What was met may stand behind the first fault of the encoding, or be it.
-                if refusal and refusal.line <= (getattr(error, "line", 0) or refusal.line):
-                    raise refusal from None
-                raise
-            refusal = self._not_utf8(check, check.first_fault())
-            if refusal:
-                raise refusal
-            return backup
-
-    def _not_utf8(self, check: CheckBeside, fault: int | None) -> BackupRefused | None:
-        return None if fault is None else self._lexer.refused(*NOT_UTF8, line=check.line_of(fault))
-
-    def _read(self) -> Backup:
         lexer = self._lexer
-        with self._hashes:
-            while True:
-                lexer.mark()
-                lexer.blank()
-                if lexer.pos == len(lexer.buffer):
-                    break
-                at_line_start = lexer.at_line_start()
-                comment = lexer.comment()
-                if comment is not None:
-                    self._comment(comment, at_line_start)
-                elif lexer.buffer[lexer.pos] == 0x5C:
-                    self._meta_command(at_line_start)
-                else:
-                    self._statement()
-                self._report()
+        while True:
+            lexer.mark()
+            lexer.blank()
+            if lexer.pos == len(lexer.buffer):
+                break
+            at_line_start = lexer.at_line_start()
+            comment = lexer.comment()
+            if comment is not None:
+                self._comment(comment, at_line_start)
+            elif lexer.buffer[lexer.pos] == 0x5C:
+                self._meta_command(at_line_start)
+            else:
+                self._statement()
+            self._report()
         self._check_end()
         self._report(last=True)
         return self._result()
@@ -189,47 +163,42 @@ class Reader:
         statement = read_statement(lexer, first=first)
         statement.line = line
         if first.is_word("copy"):
-            self._copy(statement)
-            return
-        kind = first.text.lower().decode("latin-1") if first.kind == "word" else ""
-        self._statement_kinds.get(kind, self._other)(statement)
-
-    def _copy(self, statement: Statement) -> None:
-        target = copy_target(statement, self._schema)
-        self._gets_rows(target, statement.line)
-        block, digest = copy_block(self._lexer, target, self._hashes, self._report)
-        self._add_block(block, "", digest)
+            target = copy_target(statement, self._schema)
+            self._gets_rows(target)
+            block, digest = copy_block(lexer, target, self._report)
+            self._items.append(_GrowingBlock(block, "", digest))
+        elif first.is_word("set"):
+            grammar.setting(statement, self._schema)
+        elif first.is_word("select"):
+            value = grammar.selection(statement, self._schema)
+            if value is not None:
+                self._items.append(value)
+        elif first.is_word("alter") and grammar.is_trigger_switch(statement, self._schema):
+            self._skipped.append(SkippedStatement(line, statement.text))
+        else:
+            self._other(statement)
 
     def _insert_rows(self, target: Target, line: int, header: int) -> None:
         lexer, start = self._lexer, self._lexer.offset
         lexer.pos += header
         tuples, rows = insert_tuples(lexer, target)
         end = lexer.offset
-        last = self._blocks[-1] if self._items and isinstance(self._items[-1], int) else None
-        if last is not None and self._continues(last, target):
-            block, overriding, digest = last
-            self._blocks[-1] = (replace(block, end=end, rows=block.rows + rows), overriding, digest)
+        last = self._items[-1] if self._items else None
+        if isinstance(last, _GrowingBlock) and last.takes(target):
+            last.block = replace(last.block, end=end, rows=last.block.rows + rows)
         else:
-            self._gets_rows(target, line)
-            digest = hashlib.sha256()
-            block = RowBlock(
-                "insert", target.schema, target.table, target.columns, line, start, end, rows
+            self._gets_rows(target)
+            last = _GrowingBlock(
+                RowBlock(
+                    "insert", target.schema, target.table, target.columns, line, start, end, rows
+                ),
+                target.overriding,
+                hashlib.sha256(),
             )
-            self._add_block(block, target.overriding, digest)
-        self._hashes.update(digest, b"\n".join(tuples) + b"\n")
+            self._items.append(last)
+        last.digest.update(b"\n".join(tuples) + b"\n")
 
-    @staticmethod
-    def _continues(last: tuple[RowBlock, str, hashlib._Hash], target: Target) -> bool:
-        block, overriding, _ = last
-        return block.form == "insert" and target == Target(
-            block.schema, block.table, block.columns, overriding
-        )
-
-    def _add_block(self, block: RowBlock, overriding: str, digest: hashlib._Hash) -> None:
-        self._items.append(len(self._blocks))
-        self._blocks.append((block, overriding, digest))
-
-    def _gets_rows(self, target: Target, line: int) -> None:
+    def _gets_rows(self, target: Target) -> None:
         if target.name in self._created:
             return
         self._foreign_rows = self._foreign_rows or target.name
@@ -244,20 +213,6 @@ class Reader:
                 ROWS_ONLY,
                 line=self._schema_statement.line,
             )
-
-    def _set(self, statement: Statement) -> None:
-        grammar.setting(statement, self._schema)
-
-    def _select(self, statement: Statement) -> None:
-        value = grammar.selection(statement, self._schema)
-        if value is not None:
-            self._items.append(value)
-
-    def _alter(self, statement: Statement) -> None:
-        if grammar.is_trigger_switch(statement, self._schema):
-            self._skipped.append(SkippedStatement(statement.line, statement.text))
-        else:
-            self._other(statement)
 
     def _other(self, statement: Statement) -> None:
         created = grammar.schema_statement(statement)
@@ -288,7 +243,7 @@ class Reader:
                     "its last line, \\unrestrict, is missing",
                     "The dump was cut off: get the file again",
                 )
-        if not self._blocks:
+        if not any(isinstance(item, _GrowingBlock) for item in self._items):
             what = "only a schema" if self._schema_statement.line else "no table's rows"
             raise BackupRefused(self._source.path, f"it holds {what}", remedy=PLAIN_DUMP)
 
@@ -298,11 +253,11 @@ class Reader:
             if isinstance(item, SequenceValue):
                 fields.add("setval", item.schema, item.sequence, item.value, item.is_called)
                 continue
-            block, overriding, digest = self._blocks[item]
-            blocks.append(replace(block, digest=digest.hexdigest()))
-            fields.add(block.form, block.schema, block.table, overriding)
+            block = replace(item.block, digest=item.digest.hexdigest())
+            blocks.append(block)
+            fields.add(block.form, block.schema, block.table, item.overriding)
             fields.add(None if block.columns is None else len(block.columns))
-            fields.add(*(block.columns or ()), digest.digest())
+            fields.add(*(block.columns or ()), item.digest.digest())
         kind: Kind = "full" if self._schema_statement.line else "data-only"
         if isinstance(self._source, CustomSource):
             kind = "custom"

@@ -1,17 +1,22 @@
-"""Gives the rows of a backup that was read before, block by block, to whoever loads them."""
+"""The rows of a backup that was read before, block by block, for whoever loads or compares them."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, cast
+from contextlib import closing
+from typing import Any, BinaryIO, cast
 
-from pgseed.backup.insert_rows import insert_target, insert_tuples
+from pgseed.backup.copy_text import copy_line
+from pgseed.backup.files import file_state, open_file, open_source
+from pgseed.backup.insert_rows import DEFAULT_VALUES, insert_target, insert_tuples
 from pgseed.backup.lexer import Lexer
 from pgseed.backup.model import Backup, RowBlock
-from pgseed.backup.source import GzipSource, Source, file_state, open_file, open_source
+from pgseed.backup.source import Source
+from pgseed.backup.statement import Target
 from pgseed.errors import BackupRefused
+
+_READ_BYTES = 256 * 1024
 
 
 def open_rows(backup: Backup, block: RowBlock) -> BinaryIO:
@@ -20,7 +25,66 @@ def open_rows(backup: Backup, block: RowBlock) -> BinaryIO:
     Each call opens the file anew, so several threads may read at once. Raises BackupRefused, here
     or while reading, if the file is no longer the one that was read.
     """
-    return cast("BinaryIO", _BlockReader(_source_at(backup, block.start), backup, block))
+    return cast("BinaryIO", _BlockFile(_BlockSource(backup, block)))
+
+
+class _BlockSource(Source):
+    """The text from a block's start to its end."""
+
+    def __init__(self, backup: Backup, block: RowBlock) -> None:
+        file = open_file(backup.path)
+        # Compression stays "none": what the lexer looks for at a compressed file's start is done.
+        super().__init__(backup.path, file, block.size)
+        try:
+            if file_state(file) != backup.file_state:
+                raise self.changed()
+            self._source = open_source(backup.path, file)
+        except BaseException:
+            file.close()
+            raise
+        self._skip, self._left = block.start, block.size
+        if backup.compression == "none" and backup.kind != "custom":
+            file.seek(block.start)
+            self._skip = 0
+
+    def read(self) -> bytes:
+        while self._left:
+            data = self._source.read()
+            if not data:
+                raise self.changed()
+            passed = min(self._skip, len(data))
+            self._skip -= passed
+            data = data[passed : passed + self._left]
+            if data:
+                self._left -= len(data)
+                return data
+        return b""
+
+    def changed(self) -> BackupRefused:
+        return self._refused("it has changed since it was read", "Try again")
+
+
+class _BlockFile(io.RawIOBase):
+    """A block as a file for COPY FROM STDIN."""
+
+    def __init__(self, source: _BlockSource) -> None:
+        super().__init__()
+        self._source, self._rest = source, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if not self._rest:
+            self._rest = memoryview(self._source.read())
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
 
 
 def insert_statements(
@@ -32,42 +96,12 @@ def insert_statements(
     if the file has been replaced since. Set standard_conforming_strings to on in the session that
     executes them. A batch is at least one statement.
     """
-    with block_lexer(backup, block) as lexer:
-        yield from _batches(lexer, block, batch_bytes)
-
-
-@contextmanager
-def block_lexer(backup: Backup, block: RowBlock) -> Iterator[Lexer]:
-    """The statements of a block, to be read token by token."""
-    source = _source_at(backup, block.start)
-    try:
-        yield Lexer(_Limited(source, block, backup), line=block.line)
-    finally:
-        source.close()
-
-
-def _batches(lexer: Lexer, block: RowBlock, batch_bytes: int) -> Iterator[tuple[bytes, int]]:
     batch: list[bytes] = []
     size = rows = 0
-    while True:
-        lexer.mark()
-        lexer.blank()
-        if lexer.pos == len(lexer.buffer):
-            break
-        if lexer.comment() is not None:
-            continue
-        lexer.mark()
-        start = lexer.offset
-        first = lexer.token()
-        if first is None or not first.is_word("insert"):
-            raise _changed(lexer.source)
-        target = insert_target(lexer, block.schema, lexer.line())
-        if (target.table, target.columns) != (block.table, block.columns):
-            raise _changed(lexer.source)
-        rows += insert_tuples(lexer, target)[1]
-        text = lexer.buffer[start - lexer.base : lexer.pos]
+    for text, _, tuples in _inserts(backup, block):
         batch.append(text)
         size += len(text)
+        rows += len(tuples)
         if size >= batch_bytes:
             yield b"\n".join(batch), rows
             batch, size, rows = [], 0, 0
@@ -75,85 +109,39 @@ def _batches(lexer: Lexer, block: RowBlock, batch_bytes: int) -> Iterator[tuple[
         yield b"\n".join(batch), rows
 
 
-def _source_at(backup: Backup, offset: int) -> Source:
-    """The backup's source with everything before `offset` already passed over."""
-    file = open_file(backup.path)
-    try:
-        if file_state(file) != backup.file_state:
-            raise BackupRefused(backup.path, "it has changed since it was read", remedy="Try again")
-        if backup.compression == "none" and backup.kind != "custom":
-            source = open_source(backup.path, file)
-            file.seek(offset)
-            source.consumed = source.produced = offset
-            return source
-        near = [c for c in backup.checkpoints if c.uncompressed <= offset]
-        if near and backup.kind != "custom":
-            return GzipSource(backup.path, file, backup.size_bytes, start=near[-1])
-        return open_source(backup.path, file)
-    except BaseException:
-        file.close()
-        raise
+def line_batches(backup: Backup, block: RowBlock) -> Iterator[list[bytes]]:
+    """The rows of a block as lines of COPY text without line feeds, some thousand at a time."""
+    if block.form == "insert":
+        for _, target, tuples in _inserts(backup, block):
+            no_columns = target.overriding == DEFAULT_VALUES
+            yield [b"" if no_columns else copy_line(literals) for literals in tuples]
+        return
+    rest = b""
+    with open_rows(backup, block) as rows:
+        while chunk := rows.read(_READ_BYTES):
+            lines = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
+            rest = lines.pop()
+            yield lines
 
 
-def _changed(source: Source) -> BackupRefused:
-    return BackupRefused(source.path, "it has changed since it was read", remedy="Try again")
-
-
-class _Limited(Source):
-    """A source from a block's start to its end."""
-
-    def __init__(self, source: Source, block: RowBlock, backup: Backup) -> None:
-        # Compression stays "none": what the lexer looks for at a compressed file's start is done.
-        self.path, self.size = source.path, block.size
-        self.consumed = self.produced = 0
-        self.checkpoints = []
-        self._source, self._left = source, block.size
-        self._skip = block.start - source.produced
-
-    def read(self) -> bytes:
-        while self._left:
-            data = self._source.read()
-            if not data:
-                raise _changed(self._source)
-            if self._skip:
-                passed = min(self._skip, len(data))
-                self._skip -= passed
-                data = data[passed:]
-            if data:
-                data = data[: self._left]
-                self._left -= len(data)
-                return data
-        return b""
-
-    def close(self) -> None:
-        self._source.close()
-
-
-class _BlockReader(io.RawIOBase):
-    def __init__(self, source: Source, backup: Backup, block: RowBlock) -> None:
-        super().__init__()
-        self._limited = _Limited(source, block, backup)
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            return self.readall()
-        if not self._rest:
-            self._rest = memoryview(self._limited.read())
-        data = bytes(self._rest[:size])
-        self._rest = self._rest[size:]
-        return data
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._limited.close()
-        super().close()
+def _inserts(backup: Backup, block: RowBlock) -> Iterator[tuple[bytes, Target, list[bytes]]]:
+    """Parse a block's statements again: the text, the target and the tuples of each."""
+    with closing(_BlockSource(backup, block)) as source:
+        lexer = Lexer(source, line=block.line)
+        while True:
+            lexer.mark()
+            lexer.blank()
+            if lexer.pos == len(lexer.buffer):
+                return
+            if lexer.comment() is not None:
+                continue
+            lexer.mark()
+            start = lexer.offset
+            first = lexer.token()
+            if first is None or not first.is_word("insert"):
+                raise source.changed()
+            target = insert_target(lexer, block.schema, lexer.line())
+            if (target.table, target.columns) != (block.table, block.columns):
+                raise source.changed()
+            tuples, _ = insert_tuples(lexer, target)
+            yield lexer.buffer[start - lexer.base : lexer.pos], target, tuples

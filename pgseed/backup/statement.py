@@ -9,7 +9,7 @@ from pgseed.backup.lexer import Lexer, Token
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable, qualified_name
 
-ROWS_ONLY = "A backup holds rows only: write it with `python -m vpdb dump` or `pg_dump --data-only`"
+ROWS_ONLY = "A backup holds rows only: write it with `pg_dump --data-only`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+
 from pgseed.backup import limits
-from pgseed.backup.source import Source, refuse_foreign
-from pgseed.backup.utf8 import Utf8
+from pgseed.backup.files import refuse_foreign
+from pgseed.backup.source import Source
 from pgseed.errors import BackupRefused
 
-NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=UTF8`")
+_NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=UTF8`")
 
 
 class Window:
@@ -16,24 +18,21 @@ class Window:
     `buffer` holds the text from `base` on, `pos` is the next byte to read in it. What stands
     before `anchor` may be dropped when the window moves: nothing else keeps a position across
     `fill`. Bytes are checked for NUL and UTF-8 as they come in; a fault is raised when reading
-    gets there, so that the first fault in the file is the one reported. With `is_utf8` somebody
-    else answers for the encoding.
+    gets there, so that the first fault in the file is the one reported.
     """
 
-    def __init__(
-        self, source: Source, *, base: int = 0, line: int = 1, is_utf8: bool = False
-    ) -> None:
+    def __init__(self, source: Source, *, line: int = 1) -> None:
         self.source = source
         self.buffer = b""
-        self.base = base
+        self.base = 0
         self.pos = 0
         self.anchor = 0
         self.eof = False
         self._fault: tuple[str, str] | None = None
-        self._utf8 = None if is_utf8 else Utf8()
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
         # The line number is counted up to this position in the buffer.
         self._counted, self._line = 0, line
-        self._first = base == 0
+        self._is_first = True
 
     # Position
 
@@ -97,13 +96,13 @@ class Window:
         self.pos -= drop
         self.anchor = max(self.anchor - drop, 0)
         self._counted -= drop
-        if self.eof:
-            self._finish()
+        if self.eof and self._fault is None and self._ends_in_character():
+            self._fault = _NOT_UTF8
         return got > 0 or self._fault is not None
 
     def _checked(self, chunk: bytes) -> bytes:
-        if self._first:
-            self._first = False
+        if self._is_first:
+            self._is_first = False
             if self.source.compression != "none":
                 refuse_foreign(self.source.path, chunk[:512], inside=self.source.compression)
         end = chunk.find(b"\0")
@@ -113,17 +112,17 @@ class Window:
                 "The file is damaged or not a plain dump; get it again",
             )
             chunk = chunk[:end]
-        if self._utf8 is None:
-            return chunk
-        at = self._utf8.fault_in(chunk)
-        if at is None:
-            return chunk
-        self._fault = NOT_UTF8
-        return chunk[:at]
+        try:
+            if not chunk.isascii() or self._ends_in_character():
+                self._utf8.decode(chunk)
+        except UnicodeDecodeError as error:
+            self._fault = _NOT_UTF8
+            # The decoder put what it had kept of the chunk before in front.
+            return chunk[: max(error.start - (len(error.object) - len(chunk)), 0)]
+        return chunk
 
-    def _finish(self) -> None:
-        if self._fault is None and self._utf8 is not None and self._utf8.is_cut:
-            self._fault = NOT_UTF8
+    def _ends_in_character(self) -> bool:
+        return bool(self._utf8.getstate()[0])
 
     def need(self, size: int) -> None:
         """Have `size` bytes from `pos` on, or all that there are."""

@@ -6,11 +6,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from toolchain.processes import is_alive
 
 _PREFIX = ".tmp-"
 _FOLDER = re.compile(r"\.tmp-(\d+)-\w+\Z")
@@ -25,7 +23,10 @@ def work_folder(beside: Path) -> Iterator[Path]:
     What killed processes left there goes first.
     """
     beside.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(beside)
+    for path in leftovers(beside):
+        # A person may have named a file so; for that one doctor asks.
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=beside))
     try:
         yield folder
@@ -33,19 +34,29 @@ def work_folder(beside: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def clear_leftovers(beside: Path) -> None:
-    for path in leftovers(beside):
-        # A person may have named a file so; for that one doctor asks.
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def leftovers(beside: Path) -> Iterator[Path]:
     """Give the unfinished folders and files there whose process, named in theirs, has ended."""
     for path in sorted(beside.glob(f"{_PREFIX}*")):
         match = (_FOLDER if path.is_dir() else _FILE).match(path.name)
-        if match is not None and not is_alive(int(match[1])):
+        if match is not None and not _is_alive(int(match[1])):
             yield path
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def keep_newest(files: Iterable[Path], most: int) -> None:
+    """Remove all but the files that were used or written last."""
+    newest_first = sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in newest_first[most:]:
+        old.unlink(missing_ok=True)
 
 
 def put_in_place(finished: Path, target: Path) -> None:

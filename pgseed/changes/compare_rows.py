@@ -10,13 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg2.extensions
 from psycopg2 import sql
 
 from pgseed.databases.catalog import Table
 from pgseed.queries import query
+from pgseed.server import Connection
 
-Connection = psycopg2.extensions.connection
 Counts = tuple[int, int, int]
 
 _BATCH_ROWS = 5_000
@@ -24,56 +23,66 @@ _BATCH_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """The columns that tell a table's rows apart; `plain`: their types' `=` is in pg_catalog."""
+
     names: tuple[str, ...]
     types: tuple[str, ...]
     plain: bool
 
 
-def compare_table(
-    connection: Connection,
-    table: Table,
-    other_connection: Connection,
-    other: Table,
-    *,
-    horizon: int,
-    rows: int,
-    rows_then: int,
-) -> Counts:
-    """Count the rows added, removed and changed since the load; `other` has them as loaded.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A table, and the session in which it is read."""
 
-    With a key only the rows written since are looked at: all others are in the reference as they
+    connection: Connection
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The first transaction id that came after the load, and the numbers of rows now and then."""
+
+    horizon: int
+    rows: int
+    rows_then: int
+
+
+def compare_table(here: Side, loaded: Side, written: Written) -> Counts:
+    """Count the rows added, removed and changed since the load; `loaded` has them as loaded.
+
+    With a key only the rows written since are looked at: all others are in the template as they
     are here, so what is missing there follows from the numbers of rows.
     """
-    known = {column.name for column in other.columns}
-    columns = [column.name for column in table.columns if column.name in known]
-    key = read_key(connection, table)
-    if key is None or not set(key.names) <= known or key != read_key(other_connection, other):
-        return _compare_as_bags(connection, table, other_connection, other, columns)
+    known = {column.name for column in loaded.table.columns}
+    columns = [column.name for column in here.table.columns if column.name in known]
+    key = read_key(here)
+    if key is None or not set(key.names) <= known or key != read_key(loaded):
+        return _compare_as_bags(here, loaded, columns)
     added = changed = 0
-    for batch in _written_rows(connection, table, key, columns, horizon):
-        theirs = _look_up(other_connection, other, key, columns, batch)
+    for batch in _written_rows(here, key, columns, written.horizon):
+        theirs = _look_up(loaded, key, columns, batch)
         for row, their in zip(batch, theirs, strict=True):
             added += their is None
             changed += their is not None and their != bytes(row[-1])
-    return added, rows_then - (rows - added), changed
+    return added, written.rows_then - (written.rows - added), changed
 
 
-def read_key(connection: Connection, table: Table) -> Key | None:
-    """Give the columns that tell a table's rows apart; None when nothing promises that."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("table_keys"), {"tables": [table.oid]})
+def read_key(side: Side) -> Key | None:
+    """Return the columns that tell a table's rows apart; None when nothing promises that."""
+    with side.connection.cursor() as cursor:
+        cursor.execute(query("table_keys"), {"tables": [side.table.oid]})
         found = cursor.fetchone()
     return Key(tuple(found[1]), tuple(found[2]), found[3]) if found else None
 
 
 def row_hash(columns: list[str], alias: str) -> sql.Composed:
-    """Build the expression that hashes a row's values in this order of columns."""
+    """Return the expression that hashes a row's values in this order of columns."""
     values = sql.SQL(", ").join(sql.Identifier(alias, name) for name in columns)
     return sql.SQL("sha256(convert_to(ROW({})::text, 'UTF8'))").format(values)
 
 
 def _written_rows(
-    connection: Connection, table: Table, key: Key, columns: list[str], horizon: int
+    here: Side, key: Key, columns: list[str], horizon: int
 ) -> Iterator[list[tuple[Any, ...]]]:
     statement = sql.SQL(
         "SELECT {}, {} FROM ONLY {} AS t"
@@ -83,13 +92,13 @@ def _written_rows(
             sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in key.names
         ),
         row_hash(columns, "t"),
-        table.identifier,
+        here.table.identifier,
         sql.Literal(str(horizon % 2**32)),
         sql.SQL("pg_snapshot_xmax(pg_current_snapshot())::text::int8 - {}").format(
             sql.Literal(horizon)
         ),
     )
-    with closing(connection.cursor("vpdb_written")) as cursor:
+    with closing(here.connection.cursor("vpdb_written")) as cursor:
         cursor.itersize = _BATCH_ROWS
         cursor.execute(statement)
         while batch := cursor.fetchmany(_BATCH_ROWS):
@@ -97,13 +106,9 @@ def _written_rows(
 
 
 def _look_up(
-    connection: Connection,
-    table: Table,
-    key: Key,
-    columns: list[str],
-    batch: list[tuple[Any, ...]],
+    loaded: Side, key: Key, columns: list[str], batch: list[tuple[Any, ...]]
 ) -> list[bytes | None]:
-    """Give the reference's hash of each row of the batch, in its order; None where it has none."""
+    """Return the loaded hash of each row of the batch, in its order; None where there is none."""
     asked = [f"k{n}" for n in range(len(key.names))]
     conditions = []
     for name, kind, ask in zip(key.names, key.types, asked, strict=True):
@@ -120,27 +125,25 @@ def _look_up(
         " LEFT JOIN ONLY {table} AS r ON {conditions} ORDER BY k.n"
     ).format(
         hash=row_hash(columns, "r"),
-        arrays=sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in asked),
+        # Not as parameters: then a `%` in a column's name would have to be doubled.
+        arrays=sql.SQL(", ").join(
+            sql.SQL("{}::text[]").format(sql.Literal([row[n] for row in batch]))
+            for n in range(len(asked))
+        ),
         asked=sql.SQL(", ").join(map(sql.Identifier, asked)),
-        table=table.identifier,
+        table=loaded.table.identifier,
         conditions=sql.SQL(" AND ").join(conditions),
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [[row[n] for row in batch] for n in range(len(asked))])
+    with loaded.connection.cursor() as cursor:
+        cursor.execute(statement)
         return [None if found is None else bytes(found) for (found,) in cursor.fetchall()]
 
 
-def _compare_as_bags(
-    connection: Connection,
-    table: Table,
-    other_connection: Connection,
-    other: Table,
-    columns: list[str],
-) -> Counts:
+def _compare_as_bags(here: Side, loaded: Side, columns: list[str]) -> Counts:
     """Compare rows without a key: equal ones cancel out, the rest were added or removed."""
     added = removed = 0
-    ours = _hashes(connection, table, columns)
-    theirs = _hashes(other_connection, other, columns)
+    ours = _hashes(here, columns)
+    theirs = _hashes(loaded, columns)
     mine, their = next(ours, None), next(theirs, None)
     while mine is not None or their is not None:
         if their is None or (mine is not None and mine[0] < their[0]):
@@ -157,13 +160,11 @@ def _compare_as_bags(
     return added, removed, 0
 
 
-def _hashes(
-    connection: Connection, table: Table, columns: list[str]
-) -> Iterator[tuple[bytes, int]]:
+def _hashes(side: Side, columns: list[str]) -> Iterator[tuple[bytes, int]]:
     statement = sql.SQL(
         "SELECT {} AS hash, count(*) FROM ONLY {} AS t GROUP BY 1 ORDER BY 1"
-    ).format(row_hash(columns, "t"), table.identifier)
-    with closing(connection.cursor("vpdb_hashes")) as cursor:
+    ).format(row_hash(columns, "t"), side.table.identifier)
+    with closing(side.connection.cursor("vpdb_hashes")) as cursor:
         cursor.itersize = _BATCH_ROWS
         cursor.execute(statement)
         while batch := cursor.fetchmany(_BATCH_ROWS):

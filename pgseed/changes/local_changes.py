@@ -4,8 +4,8 @@ Every row carries the id of the transaction that wrote it (`xmin`). The stamp ke
 that came after the load, and the number of rows. A table with as many rows as then, none of them
 written since, is unchanged: a deleted row lowers the count, an inserted or updated one is new, and
 neither VACUUM (also FULL) nor CLUSTER changes `xmin`. What was written since may hold the same
-values as before, so such rows are compared with the template's. The same goes for the rows of the
-catalogs: only where one was written since, or is gone, is the catalog's fingerprint taken.
+values as before, so such rows are compared with the template's. Where the template is gone, such
+tables are named as changed: to keep too much is the safe side.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psycopg2.errors
-import psycopg2.extensions
 from psycopg2 import sql
 
-from pgseed.changes.compare_rows import compare_table
-from pgseed.changes.loaded_rows import Reference
+from pgseed.changes.compare_rows import Side, Written, compare_table
+from pgseed.changes.loaded_rows import LoadedRows
 from pgseed.databases.catalog import (
     Table,
     catalog_differences,
@@ -28,13 +27,10 @@ from pgseed.databases.catalog import (
     read_tables,
     without_bulk_mode,
 )
-from pgseed.databases.stamp import Stamp
+from pgseed.databases.stamp import Database, Stamp
 from pgseed.errors import SeedError
-from pgseed.queries import query
-from pgseed.server import Server, told_as
+from pgseed.server import Connection, Server, pg_errors_as
 from pgseed.units import count
-
-Connection = psycopg2.extensions.connection
 
 # Ids are compared as differences of 32 bits; from half of their range on nothing is certain.
 _HORIZON_REACH = 2**31
@@ -70,8 +66,8 @@ class TableChange:
 class Changes:
     """What differs from the load: rows by table, and objects by name.
 
-    `unknown`: the database was not made by a load of this project, so there is nothing to compare
-    with; its tables with rows are listed.
+    `unknown`: the database was not made by a load, so there is nothing to compare with; its tables
+    with rows are listed.
     """
 
     tables: tuple[TableChange, ...] = ()
@@ -82,7 +78,7 @@ class Changes:
         return bool(self.tables or self.catalog)
 
     def describe(self, *, most: int = 4) -> str:
-        """Word the changes in one line; empty when there are none."""
+        """Return the changes in one line; empty when there are none."""
         parts = [table.describe() for table in self.tables] + list(self.catalog)
         shown = parts[:most]
         if len(parts) > most:
@@ -101,45 +97,90 @@ class TableState:
     written: int
 
 
-def changes_in(
-    server: Server,
-    database: str,
-    stamp: Stamp | None,
-    *,
-    reference: Reference | None = None,
-    pristine: str = "",
-    detail: bool = True,
-    wait_s: float | None = None,
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to look for changes.
+
+    Without `detail`, tables whose number of rows differs are only named. `wait_s` bounds the wait
+    for a table that a session keeps, or wants, for itself. `pristine` is the fingerprint of a
+    database that no load has made and nobody has used.
+    """
+
+    detail: bool = True
+    wait_s: float | None = None
+    pristine: str = ""
+
+
+def find_changes(
+    server: Server, database: Database, template: Database | None, look: Look = Look()
 ) -> Changes:
-    """Compare a database with its stamp, and, where rows were written, with the reference.
+    """Compare a database with its stamp, and, where rows were written, with its template.
 
-    `wait_s` bounds the wait for a table that a session keeps, or wants, for itself; TableLocked
-    after it.
-
-    Without a stamp it is unchanged only if it holds no row and its catalog has the fingerprint
-    `pristine`. Without `detail`, tables whose number of rows differs are only named. Without a
-    reference, so are all where rows were written.
+    Raises TableLocked where a table stays locked for longer than the look may wait.
     """
     with (
-        told_as(f"look for local changes in {database}"),
-        server.session(database, purpose="look for changes", autocommit=False) as connection,
+        pg_errors_as(f"look for local changes in {database.name}"),
+        server.session(database.name, purpose="look for changes", autocommit=False) as connection,
         ExitStack() as stack,
     ):
         # One snapshot for counts and rows.
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        stack.enter_context(_waiting_at_most(connection, database, wait_s))
+        stack.enter_context(_waiting_at_most(connection, database.name, look.wait_s))
         tables = read_tables(connection)
+        stamp = database.stamp
         if stamp is None or not stamp.content_id:
-            return _of_unknown(connection, tables, pristine)
-        age = age_of(connection, stamp.horizon)
-        states = table_states(connection, tables, age)
-        suspects = suspect_tables(stamp.rows, states)
-        found = []
-        for name in suspects:
-            change = _change_of(connection, name, tables, states, stamp, reference, detail)
-            if change is not None:
-                found.append(change)
-        return Changes(tuple(found), tuple(_catalog_changes(connection, stamp, age, reference)))
+            return _of_unknown(connection, tables, look.pristine)
+        loaded = LoadedRows(server, template.name, stack) if template else None
+        return _Comparison(connection, tables, stamp, loaded, look).changes()
+
+
+class _Comparison:
+    """A database beside what was loaded into it, in one snapshot."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Mapping[str, Table],
+        stamp: Stamp,
+        loaded: LoadedRows | None,
+        look: Look,
+    ) -> None:
+        self._connection, self._tables, self._stamp = connection, tables, stamp
+        self._loaded, self._look = loaded, look
+        self._states = table_states(connection, tables, age_of(connection, stamp.horizon))
+
+    def changes(self) -> Changes:
+        suspects = suspect_tables(self._stamp.rows, self._states)
+        found = (self._change_of(name) for name in suspects)
+        return Changes(tuple(change for change in found if change), tuple(self._catalog_changes()))
+
+    def _change_of(self, name: str) -> TableChange | None:
+        then, now = self._stamp.rows.get(name), self._states.get(name)
+        if now is None:  # the table itself is gone, which the catalog says too
+            return TableChange(name, added=0, removed=then, changed=0) if then else None
+        if then is None:
+            return TableChange(name, added=now.rows, removed=0, changed=0) if now.rows else None
+        if self._loaded is None or (now.rows != then and not self._look.detail):
+            return TableChange(name)
+        there = self._loaded.tables.get(name)
+        if there is None:
+            return TableChange(name)
+        counts = compare_table(
+            Side(self._connection, self._tables[name]),
+            Side(self._loaded.connection, there),
+            Written(self._stamp.horizon, rows=now.rows, rows_then=then),
+        )
+        return TableChange(name, *counts) if any(counts) else None
+
+    def _catalog_changes(self) -> list[str]:
+        """Name the objects that differ from those loaded."""
+        catalog = without_bulk_mode(read_catalog(self._connection))
+        if fingerprint(catalog) == self._stamp.catalog:
+            return []
+        if self._loaded is None:
+            return ["objects of the schema"]
+        # Where nothing differs, some other version took the fingerprint.
+        return catalog_differences(self._loaded.catalog, catalog)
 
 
 @contextmanager
@@ -168,7 +209,7 @@ def suspect_tables(then: Mapping[str, int], now: Mapping[str, TableState]) -> li
 
 
 def age_of(connection: Connection, horizon: int) -> int:
-    """Give the age that an `xmin` at the horizon has in this transaction: younger ones came later.
+    """Return the age that an `xmin` at the horizon has here: younger ones came later.
 
     Where ids have gone too far to tell, every row counts as younger.
     """
@@ -198,61 +239,6 @@ def table_states(
     with connection.cursor() as cursor:
         cursor.execute(counts)
         return {name: TableState(rows, new) for name, rows, new in cursor.fetchall()}
-
-
-def catalog_state(connection: Connection, age: int) -> TableState:
-    """Count the rows of all catalogs that describe objects, and those no older than `age`."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("catalog_rows"), {"age": age})
-        ((rows, written),) = cursor.fetchall()
-    return TableState(rows, written)
-
-
-def _catalog_changes(
-    connection: Connection, stamp: Stamp, age: int, reference: Reference | None
-) -> list[str]:
-    """Name the objects that differ from those loaded."""
-    if stamp.catalog_rows and catalog_state(connection, age) == TableState(stamp.catalog_rows, 0):
-        return []
-    catalog = without_bulk_mode(read_catalog(connection))
-    if fingerprint(catalog) == stamp.catalog:
-        return []
-    if reference is not None and reference.catalog:
-        # Some other version of this tool may have taken the fingerprint.
-        return catalog_differences(reference.catalog, catalog)
-    return ["objects of the schema"]
-
-
-def _change_of(
-    connection: Connection,
-    name: str,
-    tables: Mapping[str, Table],
-    states: Mapping[str, TableState],
-    stamp: Stamp,
-    reference: Reference | None,
-    detail: bool,
-) -> TableChange | None:
-    then, now = stamp.rows.get(name), states.get(name)
-    if now is None:  # the table itself is gone, which the catalog says too
-        return TableChange(name, added=0, removed=then, changed=0) if then else None
-    if then is None:
-        return TableChange(name, added=now.rows, removed=0, changed=0) if now.rows else None
-    if (now.rows != then and not detail) or reference is None:
-        return TableChange(name)
-    table = tables[name]
-    loaded = reference.table(table)
-    if loaded is None:
-        return TableChange(name)
-    counts = compare_table(
-        connection,
-        table,
-        reference.connection,
-        loaded,
-        horizon=stamp.horizon,
-        rows=now.rows,
-        rows_then=then,
-    )
-    return TableChange(name, *counts) if any(counts) else None
 
 
 def _of_unknown(connection: Connection, tables: Mapping[str, Table], pristine: str) -> Changes:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psycopg2.extensions
 from psycopg2 import sql
 
 from pgseed.queries import query
+from pgseed.server import Connection
 from pgseed.sql_names import qualified_name
 
 # Kind and name -> definition; definitions hold no object ids.
@@ -53,7 +53,7 @@ class Table:
         return sql.Identifier(self.schema, self.name)
 
 
-def read_catalog(connection: psycopg2.extensions.connection) -> Catalog:
+def read_catalog(connection: Connection) -> Catalog:
     """Describe every object in the database, as texts that two databases made alike share."""
     with connection.cursor() as cursor:
         cursor.execute(query("catalog"))
@@ -89,7 +89,7 @@ def catalog_differences(before: Catalog, after: Catalog) -> list[str]:
     return lines
 
 
-def read_tables(connection: psycopg2.extensions.connection) -> dict[str, Table]:
+def read_tables(connection: Connection) -> dict[str, Table]:
     """Give the users' tables by their name as SQL needs it."""
     with connection.cursor() as cursor:
         cursor.execute(query("tables"))
@@ -100,9 +100,7 @@ def read_tables(connection: psycopg2.extensions.connection) -> dict[str, Table]:
     return {table.qualified: table for table in found}
 
 
-def count_rows(
-    connection: psycopg2.extensions.connection, tables: Mapping[str, Table]
-) -> dict[str, int]:
+def count_rows(connection: Connection, tables: Mapping[str, Table]) -> dict[str, int]:
     """Count the rows of every table that holds some itself (partitioned ones do not)."""
     holders = [table for table in tables.values() if table.kind == "r"]
     if not holders:

@@ -1,11 +1,24 @@
-"""What to drop and what to keep: decided from plain values, carried out elsewhere."""
+"""Retention: which databases are dropped and which stay, decided from plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pgseed.databases.names import source_of_spare
 from pgseed.databases.stamp import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How much stays beside the live database: templates, kept databases, and GB for both."""
+
+    templates: int = 3
+    kept: int = 3
+    limit_gb: int = 20
+
+
+DEFAULT_POLICY = Policy()
 
 
 def leftovers(databases: Iterable[Database]) -> list[str]:
@@ -15,7 +28,7 @@ def leftovers(databases: Iterable[Database]) -> list[str]:
     source is gone is nobody's.
     """
     databases = list(databases)
-    sources = {database.oid for database in databases if database.kind in ("schema", "template")}
+    sources = {database.oid for database in databases if database.kind == "template"}
     return [
         database.name
         for database in databases
@@ -52,44 +65,27 @@ def find_template(databases: Iterable[Database], content_id: str) -> Database | 
 
 
 def find_spare(databases: Iterable[Database], source: Database) -> Database | None:
-    """Give the copy of a template, or of a schema's database, that stands ready."""
+    """Return the copy of a template that stands ready."""
     for database in databases:
         if database.kind == "spare" and source_of_spare(database.name) == source.oid:
             return None if database.half_dropped else database
     return None
 
 
-def spare_sources(databases: Iterable[Database], template: Database) -> list[Database]:
-    """Name what the next reset and the next load copy: a template, and the schema it came from."""
-    schema_id = template.stamp.schema_id if template.stamp else ""
-    schemas = [
-        d for d in databases if d.kind == "schema" and d.stamp and d.stamp.schema_id == schema_id
-    ]
-    return [template, *sorted(schemas, key=_loaded_at)[-1:]]
-
-
-def is_settled(database: Database) -> bool:
-    """Tell whether no run is busy with a database, or was killed while it was."""
-    is_undecided = database.stamp is not None and database.stamp.state == "replaced"
-    return not is_undecided and not database.half_dropped
-
-
 def newest_kept(databases: Iterable[Database]) -> Database | None:
     """Give the database that `undo` brings back."""
-    kept = [d for d in databases if d.kind == "kept" and d.stamp and is_settled(d)]
+    kept = [d for d in databases if d.kind == "kept" and d.stamp and d.is_settled]
     return max(kept, key=_kept_at, default=None)
 
 
-def over_limit(
-    databases: Sequence[Database], *, templates: int, kept: int, limit_bytes: int
-) -> list[str]:
-    """Name what goes beyond the numbers and the total size that the settings allow.
+def over_limit(databases: Sequence[Database], policy: Policy) -> list[str]:
+    """Name what goes beyond the numbers and the total size that the policy allows.
 
-    The template of the live content counts as the newest: `reset` needs it. Beyond the size go
-    the spares, then the oldest templates, since they can be built again, then the oldest kept
-    databases, and the live content's template last. Only what the live content came from has
-    spares. A schema's database goes with the last template that was made from it. Snapshots were
-    asked for by name and are never dropped here.
+    The template of the live content counts as the newest: `reset` needs it. Beyond the size goes
+    the spare, then the oldest templates, since they can be built again, then the oldest kept
+    databases, and the live content's template last. Only the live content's template has a spare.
+    A schema's database goes with the last template that was made from it. Snapshots were asked for
+    by name and are never dropped here.
     """
     live = find_live(databases)
     live_content = live.stamp.content_id if live and live.stamp else ""
@@ -101,18 +97,17 @@ def over_limit(
     ours = [d for d in databases if d.stamp and not d.half_dropped]
     by_freshness = sorted((d for d in ours if d.kind == "template"), key=freshness, reverse=True)
     by_age = sorted((d for d in ours if d.kind == "kept"), key=_kept_at, reverse=True)
-    dropped = by_freshness[templates:] + by_age[kept:]
-    staying_templates, staying_kept = by_freshness[:templates], by_age[:kept]
+    dropped = by_freshness[policy.templates :] + by_age[policy.kept :]
+    staying_templates, staying_kept = by_freshness[: policy.templates], by_age[: policy.kept]
     last = [d for d in staying_templates if freshness(d)[0]]
-    sources = spare_sources(ours, last[0]) if last else []
-    staying_spares = [d for source in sources if (d := find_spare(databases, source))]
+    staying_spares = [d for source in last if (d := find_spare(databases, source))]
     dropped += [
         d for d in databases if d.kind == "spare" and not d.half_dropped and d not in staying_spares
     ]
     total = sum(d.size_bytes for d in staying_spares + staying_templates + staying_kept)
     oldest_first = [d for d in reversed(staying_templates) if d not in last]
     for database in [*staying_spares, *oldest_first, *reversed(staying_kept), *last]:
-        if total <= limit_bytes:
+        if total <= policy.limit_gb * 10**9:
             break
         dropped.append(database)
         total -= database.size_bytes

@@ -13,9 +13,8 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from pgseed.queries import query
+from pgseed.server import Connection
 from pgseed.units import duration
-
-Connection = psycopg2.extensions.connection
 
 POLL_S = 0.004
 # How long a transaction that keeps everybody out waits: for the proof of a deadlock, for a lock.
@@ -23,7 +22,7 @@ _DEADLOCK_MS, _LOCK_MS = 10, 50
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Client:
     """One session in a database, as its owner would recognise it."""
 
     pid: int
@@ -38,11 +37,11 @@ class Session:
         return f"{program} as {self.role}, {self.state}, for {duration(self.seconds)}"
 
 
-def sessions_in(connection: Connection, database: str) -> list[Session]:
+def sessions_in(connection: Connection, database: str) -> list[Client]:
     """Tell whose sessions a swap of this database would end."""
     with connection.cursor() as cursor:
         cursor.execute(query("sessions"), {"database": database})
-        return [Session(*row) for row in cursor.fetchall()]
+        return [Client(*row) for row in cursor.fetchall()]
 
 
 def database_ids(connection: Connection, *databases: str) -> list[int]:

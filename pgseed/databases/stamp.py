@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-import psycopg2.extensions
 from psycopg2 import sql
 
 from pgseed.databases.names import Kind, kind_of
 from pgseed.queries import query
-from pgseed.server import MAINTENANCE_DATABASE, Server, told_as
+from pgseed.server import Connection
 
 # loaded: what was loaded, whether live, kept or a template.
 # replaced: a swap took it out of service; whether it is kept or dropped is not decided yet.
@@ -31,10 +30,7 @@ class Stamp:
     `horizon` is the first transaction id that did not take part in the load: a row with that or a
     later one was written afterwards. `rows` counts every table at load time, named as in SQL.
     `catalog` is the fingerprint of tables, columns, functions and the rest, which the files behind
-    `schema_id` give; `catalog_rows` counts the rows that describe them, 0 where the horizon says
-    nothing of those. `digests` identify the rows that the backup brought, by table, and name the
-    sequences it set; base.digests_of() makes them. Without a content id the database was not made
-    by a load.
+    `schema_id` give. Without a content id the database was not made by a load.
     """
 
     content_id: str
@@ -46,10 +42,8 @@ class Stamp:
     state: State = "loaded"
     horizon: int = 0
     catalog: str = ""
-    catalog_rows: int = 0
     schema_id: str = ""
     rows: dict[str, int] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
     # Why and since when a kept database or a snapshot is there.
     kept_because: str = ""
     kept_at: str = ""
@@ -91,10 +85,14 @@ class Database:
     # A comment that is not a stamp: somebody's own text.
     comment: str = ""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no run is busy with it, or was killed while it was."""
+        is_undecided = self.stamp is not None and self.stamp.state == "replaced"
+        return not is_undecided and not self.half_dropped
 
-def list_databases(
-    connection: psycopg2.extensions.connection, live: str, *, sizes: bool = False
-) -> list[Database]:
+
+def list_databases(connection: Connection, live: str, *, sizes: bool = False) -> list[Database]:
     """Give every database that belongs to the live one, itself included; sizes cost a moment."""
     with connection.cursor() as cursor:
         cursor.execute(query("databases"), {"sizes": sizes})
@@ -109,20 +107,9 @@ def list_databases(
     return found
 
 
-def read_stamp(server: Server, database: str, *, timeout_s: float = 1.0) -> Stamp | None:
-    """Ask what a database holds; None when it is not there or was not loaded by us."""
-    connection = server.connect(MAINTENANCE_DATABASE, purpose="stamp", timeout_s=timeout_s)
-    try:
-        with told_as(f"read the stamp of {database}"):
-            found = {d.name: d for d in list_databases(connection, database)}
-            return found[database].stamp if database in found else None
-    finally:
-        connection.close()
-
-
 def now() -> str:
     """Give the time as stamps hold it: UTC, ISO 8601, in seconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def comment_on(database: str, text: str) -> sql.Composed:

@@ -7,20 +7,15 @@ the result says so.
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
-from pgseed.backup.copy_text import line_batches, values
+from pgseed.backup.copy_text import values
 from pgseed.backup.model import Backup, RowBlock
-from pgseed.diff.row_counter import Surplus
+from pgseed.backup.rows import line_batches
+from pgseed.diff.differing_rows import DifferingRows
 from pgseed.progress import Progress, quiet
-
-_LIMIT_BYTES = 48 * 1024 * 1024
-_LONGEST_GUESS = 4
 
 Columns = tuple[str, ...]
 
@@ -84,28 +79,26 @@ def compare_backups(
     *,
     keys: Mapping[str, Sequence[str]] | None = None,
     examples: int = 3,
-    folder: Path | None = None,
     progress: Progress = quiet,
 ) -> BackupDiff:
     """Compare two backups that were read before, table by table, in bounded memory.
 
     `keys` gives the key columns per table as the catalog has them. `examples` is how many rows of
-    each kind are shown per table. `folder` is where large differences are kept meanwhile.
+    each kind are shown per table.
     """
     names = list(dict.fromkeys([*old.tables, *new.tables]))
     tables: list[TableDiff] = []
     reordered: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="vpdb-diff-", dir=folder) as work:
-        for number, name in enumerate(names):
-            progress(f"comparing: {name}", number, len(names))
-            sides = _Sides(old, new, name)
-            if sides.are_equal:
-                continue
-            found = _compare_table(sides, (keys or {}).get(name), examples, Path(work))
-            if found is None:
-                reordered.append(name)
-            else:
-                tables.append(found)
+    for number, name in enumerate(names):
+        progress(f"comparing: {name}", number, len(names))
+        sides = _Sides(old, new, name)
+        if sides.are_equal:
+            continue
+        found = _compare_table(sides, (keys or {}).get(name), examples)
+        if found is None:
+            reordered.append(name)
+        else:
+            tables.append(found)
     return BackupDiff(
         tuple(tables),
         tuple(_sequences(old, new)),
@@ -163,124 +156,64 @@ def _columns(blocks: Sequence[RowBlock]) -> Columns | None:
 
 
 def _compare_table(
-    sides: _Sides, key: Sequence[str] | None, examples: int, work: Path
+    sides: _Sides, catalog_key: Sequence[str] | None, examples: int
 ) -> TableDiff | None:
-    with closing(Surplus(work, limit_bytes=_LIMIT_BYTES)) as surplus:
-        surplus.compare(sides.old_rows(), sides.new_rows())
-        with closing(_Pairs(work, surplus, sides.common, key)) as pairs:
-            added, removed, changed = pairs.counts()
-            before, after = sides.columns_before or (), sides.columns_after or ()
-            known = bool(before and after)
-            result = TableDiff(
-                table=sides.name,
-                rows_before=sum(block.rows for block in sides.before),
-                rows_after=sum(block.rows for block in sides.after),
-                added=added,
-                removed=removed,
-                changed=changed,
-                key=pairs.key,
-                key_is_guessed=pairs.key_is_guessed,
-                columns_added=tuple(c for c in after if c not in before) if known else (),
-                columns_removed=tuple(c for c in before if c not in after) if known else (),
-                examples=tuple(pairs.examples(examples)),
-            )
-    same = not (added or removed or changed or result.columns_added or result.columns_removed)
-    return None if same else result
+    with closing(DifferingRows()) as rows:
+        rows.compare(sides.old_rows(), sides.new_rows())
+        columns = sides.common or tuple(f"column {n}" for n in range(1, rows.width + 1))
+        key, is_guessed = _pair(rows, columns, catalog_key)
+        added, removed, changed = rows.counts()
+        before, after = sides.columns_before or (), sides.columns_after or ()
+        known = bool(before and after)
+        columns_added = tuple(c for c in after if c not in before) if known else ()
+        columns_removed = tuple(c for c in before if c not in after) if known else ()
+        if not (added or removed or changed or columns_added or columns_removed):
+            return None
+        return TableDiff(
+            table=sides.name,
+            rows_before=sum(block.rows for block in sides.before),
+            rows_after=sum(block.rows for block in sides.after),
+            added=added,
+            removed=removed,
+            changed=changed,
+            key=key,
+            key_is_guessed=is_guessed,
+            columns_added=columns_added,
+            columns_removed=columns_removed,
+            examples=tuple(_examples(rows, columns, key, examples)),
+        )
 
 
-class _Pairs:
-    """The rows that differ, old and new ones of the same key put together."""
+def _pair(rows: DifferingRows, columns: Columns, key: Sequence[str] | None) -> tuple[Columns, bool]:
+    """Pair the rows that differ; returns by which columns, and whether these were guessed."""
+    is_known = key and all(name in columns for name in key)
+    if key and is_known and rows.pair_by([columns.index(name) for name in key]):
+        return tuple(key), False
+    return columns[: rows.pair_by_guess()], True
 
-    def __init__(
-        self, work: Path, surplus: Surplus, columns: Columns, key: Sequence[str] | None
-    ) -> None:
-        # An empty name is a private file that SQLite keeps in memory while it is small.
-        self._base = sqlite3.connect("", isolation_level=None)
-        self._base.execute("CREATE TABLE differing (line BLOB, number INT, key BLOB)")
-        self._base.execute("BEGIN")
-        self._base.executemany("INSERT INTO differing (line, number) VALUES (?, ?)", surplus.rows())
-        self._width = self._measure()
-        self._columns = columns or tuple(f"column {n}" for n in range(1, self._width + 1))
-        self.key, self.key_is_guessed = self._choose(key)
-        self._base.execute("CREATE INDEX by_key ON differing (key, number)")
 
-    def close(self) -> None:
-        self._base.close()
+def _examples(
+    rows: DifferingRows, columns: Columns, key: Columns, limit: int
+) -> Iterator[RowChange]:
+    def named(line: bytes) -> dict[str, str | None]:
+        return dict(zip(columns, values(line), strict=False))
 
-    def _measure(self) -> int:
-        row = self._base.execute("SELECT line FROM differing LIMIT 1").fetchone()
-        return row[0].count(b"\t") + 1 if row else 0
+    def key_of(row: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {name: row[name] for name in key if name in row}
 
-    def _choose(self, key: Sequence[str] | None) -> tuple[Columns, bool]:
-        if key and all(name in self._columns for name in key):
-            self._set_keys([self._columns.index(name) for name in key])
-            if self._is_unique():
-                return tuple(key), False
-        for length in range(1, min(_LONGEST_GUESS, self._width - 1) + 1):
-            self._set_keys(range(length))
-            if self._is_unique():
-                return self._columns[:length], True
-        self._base.execute("UPDATE differing SET key = NULL")
-        return (), True
-
-    def _set_keys(self, places: Sequence[int]) -> None:
-        def key_of(line: bytes) -> bytes:
-            fields = line.split(b"\t")
-            return b"\t".join([fields[place] for place in places])
-
-        self._base.create_function("key_of", 1, key_of, deterministic=True)
-        self._base.execute("UPDATE differing SET key = key_of(line)")
-
-    def _is_unique(self) -> bool:
-        twice = "SELECT 1 FROM differing GROUP BY key, number > 0 HAVING sum(abs(number)) > 1"
-        return self._base.execute(f"{twice} LIMIT 1").fetchone() is None
-
-    def counts(self) -> tuple[int, int, int]:
-        """Rows added, removed, changed."""
-        (changed,) = self._base.execute(
-            "SELECT count(*) FROM differing o JOIN differing n ON n.key = o.key"
-            " AND n.number < 0 WHERE o.number > 0"
-        ).fetchone()
-        added, removed = self._base.execute(
-            "SELECT coalesce(sum(-min(number, 0)), 0), coalesce(sum(max(number, 0)), 0)"
-            " FROM differing"
-        ).fetchone()
-        return added - changed, removed - changed, changed
-
-    def examples(self, limit: int) -> Iterator[RowChange]:
-        for before, after in self._base.execute(
-            "SELECT o.line, n.line FROM differing o JOIN differing n ON n.key = o.key"
-            " AND n.number < 0 WHERE o.number > 0 ORDER BY o.key LIMIT ?",
-            (limit,),
-        ):
-            old, new = self._named(before), self._named(after)
-            different = [name for name in new if old.get(name) != new[name]]
-            yield RowChange(
-                "changed",
-                self._key(new),
-                {name: old.get(name) for name in different},
-                {name: new[name] for name in different},
-            )
-        for kind, sign in (("removed", ">"), ("added", "<")):
-            for (line,) in self._base.execute(
-                f"SELECT line FROM differing d WHERE number {sign} 0 AND NOT EXISTS (SELECT 1 FROM"
-                f" differing x WHERE x.key = d.key AND (x.number > 0) <> (d.number > 0))"
-                " ORDER BY key, line LIMIT ?",
-                (limit,),
-            ):
-                row = self._named(line)
-                yield RowChange(
-                    kind,
-                    self._key(row),
-                    row if kind == "removed" else {},
-                    row if kind == "added" else {},
-                )
-
-    def _named(self, line: bytes) -> dict[str, str | None]:
-        return dict(zip(self._columns, values(line), strict=False))
-
-    def _key(self, row: Mapping[str, str | None]) -> dict[str, str | None]:
-        return {name: row[name] for name in self.key if name in row}
+    for before, after in rows.changed(limit):
+        old, new = named(before), named(after)
+        different = [name for name in new if old.get(name) != new[name]]
+        yield RowChange(
+            "changed",
+            key_of(new),
+            {name: old.get(name) for name in different},
+            {name: new[name] for name in different},
+        )
+    for row in map(named, rows.unpaired(limit, old=True)):
+        yield RowChange("removed", key_of(row), row, {})
+    for row in map(named, rows.unpaired(limit, old=False)):
+        yield RowChange("added", key_of(row), {}, row)
 
 
 def _sequences(old: Backup, new: Backup) -> Iterator[SequenceDiff]:

@@ -1,8 +1,4 @@
-"""A comparison of backups in words, and a backup as text that `git diff` can show.
-
-Git calls `python -m vpdb textconv FILE` where .gitattributes says `diff=velpharma-backup` and the
-configuration names it; `GIT_CONFIGURATION` are the commands that do.
-"""
+"""A comparison of backups in words, and a backup as text that `git diff` can show."""
 
 from __future__ import annotations
 
@@ -11,21 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from pgseed.backup.copy_text import NULL, line_batches, value
+from pgseed.backup.copy_text import NULL, value
+from pgseed.backup.files import open_file, open_source
 from pgseed.backup.model import Backup, RowBlock
 from pgseed.backup.reader import read_backup
-from pgseed.backup.source import open_file, open_source
+from pgseed.backup.rows import line_batches
 from pgseed.diff.backups import BackupDiff, RowChange, SequenceDiff, TableDiff
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable
 from pgseed.units import count
 
-GIT_CONFIGURATION = (
-    ("diff.velpharma-backup.textconv", "python -m vpdb textconv"),
-    # Lines at the margin name a row; git shows the nearest one above each change.
-    ("diff.velpharma-backup.xfuncname", "^([^ ].*)$"),
-    ("diff.velpharma-backup.cachetextconv", "true"),
-)
 _SCHEMA = re.compile(
     rb'^(?:COPY|INSERT INTO)\s+("(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w\x80-\xff$]*)\.', re.MULTILINE
 )

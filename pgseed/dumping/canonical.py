@@ -15,30 +15,59 @@ from __future__ import annotations
 
 import errno
 import filecmp
+import io
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import psycopg2.extensions
 
 from pgseed.backup.compress import compress, compression_of
+from pgseed.backup.files import file_state, open_file
 from pgseed.backup.model import Backup
-from pgseed.backup.reader import Reader, read_backup
-from pgseed.backup.source import PlainSource, file_state
+from pgseed.backup.reader import read_backup
 from pgseed.backup.work_folder import put_in_place, work_folder
-from pgseed.dumping.writer import DumpWriter, SchemaText
+from pgseed.dumping import dump_session, dump_text
+from pgseed.dumping.tables import DumpRefused, check_fits, order_tables
 from pgseed.errors import BackupRefused, SeedError
 from pgseed.progress import Progress, quiet
-from vpdb.backups.release_records import read_notes
 
-Connect = Callable[[], psycopg2.extensions.connection]
+if TYPE_CHECKING:
+    from pgseed.server import Server
 
+_BUFFER = 1024 * 1024
 # A full disk, a user's full quota.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaText:
+    """A schema's statements in front of the rows and behind them (constraints, indexes, …)."""
+
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DumpOptions:
+    """What a dump holds beside the rows, and what it refuses.
+
+    `expected` (qualified table -> columns) refuses what the project's schema does not have.
+    `schema_text`, given the snapshot's name, makes it a full dump. `notes` are comments at its
+    beginning. `oid` is the one database that may be dumped, whatever its name is by then.
+    """
+
+    expected: Mapping[str, Collection[str]] | None = None
+    schema_text: Callable[[str], SchemaText] | None = None
+    notes: Sequence[str] = ()
+    oid: int | None = None
+    progress: Progress = quiet
+
+
+ROWS_ALONE = DumpOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +82,38 @@ class Dump:
     database: int
 
 
-def write_dump(
-    connect: Connect,
-    target: Path,
+def dump(
+    server: Server,
+    database: str,
+    path: str | Path,
     *,
     schema: str,
-    expected: Mapping[str, Collection[str]] | None = None,
-    schema_text: Callable[[str], SchemaText] | None = None,
-    notes: Sequence[str] = (),
-    database: int | None = None,
-    progress: Progress = quiet,
-    processes: int | None = None,
+    options: DumpOptions = ROWS_ALONE,
 ) -> Dump:
-    """Dump a schema into a file that replaces `target` once it is complete and read back.
+    """Dump a schema into a file that replaces `path` once it is complete and read back.
 
-    `connect` gives a new session each time. `expected` (qualified table -> columns) refuses what
-    the project's schema does not have. `schema_text`, given the snapshot's name, makes it a full
-    dump. `notes` are comments at its beginning. `target` may end in .gz or .zst; one that holds the
-    same already is left alone. `database` is the oid of the only one that may be dumped.
-    Raises SeedError (also DumpRefused, BackupRefused); `target` is then as it was.
+    `path` may end in .gz or .zst; one that holds the same already is left alone.
+    Raises SeedError (also DumpRefused, BackupRefused); `path` is then as it was.
     """
+    target = Path(path)
     real = Path(os.path.realpath(target))
     try:
-        with work_folder(real.parent) as folder, closing(connect()) as connection:
-            writer = DumpWriter(connection, schema, folder, progress, processes)
-            finished = folder / f"dump{real.suffix}"
-            plain = folder / "dump"
-            with closing(writer.write(plain, expected, schema_text, notes, database)) as parts:
-                if compression_of(real) == "none":
-                    next(parts)
-                    finished = plain
-                    backup = _read_while_written(plain, schema, parts)
-                else:
-                    for _ in parts:
-                        pass
-                    compress(plain, finished, progress)
-                    backup = read_backup(finished, schema=schema, progress=progress)
-            if backup.tables != writer.rows:
+        with (
+            work_folder(real.parent) as folder,
+            server.session(database, purpose="dump") as connection,
+        ):
+            finished = plain = folder / "dump"
+            oid, rows = _write(connection, schema, plain, options)
+            if compression_of(real) != "none":
+                finished = folder / f"dump{real.suffix}"
+                compress(plain, finished, options.progress)
+            backup = read_backup(finished, schema=schema, progress=options.progress)
+            if backup.tables != rows:
                 raise SeedError(
-                    f"failed to dump the database: {writer.rows} was sent, {backup.tables} was read"
+                    f"failed to dump the database: {rows} was sent, {backup.tables} was read"
                     " back. Dump again; if it repeats, look for a failing disk"
                 )
-            there = _the_same_there(real, finished, backup, notes, progress)
+            there = _the_same_there(real, finished, backup, options)
             if there is None:
                 put_in_place(finished, real)
     except (psycopg2.Error, OSError) as error:
@@ -102,7 +121,59 @@ def write_dump(
             f"failed to dump the database: {_cause(error)}. {target} is as it was;"
             f" {_remedy(error, real.parent)}"
         ) from error
-    return Dump(replace(there or backup, path=target), there is None, writer.database)
+    return Dump(replace(there or backup, path=target), there is None, oid)
+
+
+def _write(
+    connection: psycopg2.extensions.connection, schema: str, path: Path, options: DumpOptions
+) -> tuple[int, dict[str, int]]:
+    """Write the whole text from one snapshot; returns the database's oid and the rows per table."""
+    oid, snapshot = dump_session.begin(connection)
+    if options.oid not in (None, oid):
+        raise DumpRefused(
+            "failed to dump the database: another one took the place of the one meant (a load,"
+            " reset, undo or restore meanwhile). The file is as it was; begin anew"
+        )
+    tables = dump_session.read_tables(connection, schema)
+    if not tables:
+        raise DumpRefused(
+            f"failed to dump the database: schema {schema} has no tables. Load it first"
+        )
+    if options.expected is not None:
+        check_fits(tables, options.expected)
+    order = order_tables(tables, dump_session.read_references(connection, schema))
+    sequences = dump_session.read_sequences(connection, schema)
+    text = options.schema_text(snapshot) if options.schema_text else SchemaText()
+    # In a full dump, foreign keys and triggers come after the rows.
+    replica = options.schema_text is None and order.needs_replica_role
+    rows = {}
+    raw = _ReportedFile(path, sum(table.size_bytes for table in tables), options.progress)
+    with io.BufferedWriter(raw, _BUFFER) as out, connection.cursor() as cursor:
+        out.write(dump_text.header(replica=replica, notes=options.notes).encode())
+        out.write(text.before.encode())
+        for table in order.tables:
+            out.write(dump_text.table_header(table).encode())
+            cursor.copy_expert(table.query, out)
+            out.write(dump_text.TABLE_FOOTER.encode())
+            rows[table.qualified] = cursor.rowcount
+        for sequence in sequences:
+            out.write(dump_text.sequence_text(sequence).encode())
+        out.write(text.after.encode())
+        out.write(dump_text.footer(replica=replica).encode())
+    return oid, rows
+
+
+class _ReportedFile(io.FileIO):
+    """A new file that reports how far it is; `total` is what its tables have on the server."""
+
+    def __init__(self, path: Path, total: int, progress: Progress) -> None:
+        super().__init__(path, "xb")
+        self._total, self._progress = total, progress
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        self._progress("dumping", min(self.tell(), self._total), self._total)
+        return written
 
 
 def _cause(error: psycopg2.Error | OSError) -> str:
@@ -116,34 +187,7 @@ def _remedy(error: psycopg2.Error | OSError, folder: Path) -> str:
     return "dump again"
 
 
-class _Unfinished(PlainSource):
-    """A file that is being written; whoever reads to its end so far has its next part written."""
-
-    def __init__(self, path: Path, file: BinaryIO, parts: Iterator[None]) -> None:
-        super().__init__(path, file, 0)
-        self._parts = parts
-
-    def read(self) -> bytes:
-        while not (data := super().read()):
-            try:
-                next(self._parts)
-            except StopIteration:
-                # What was written behind the last part.
-                return super().read()
-        return data
-
-
-def _read_while_written(path: Path, schema: str, parts: Iterator[None]) -> Backup:
-    """Read a dump back while other processes still copy the rows that come next."""
-    with path.open("rb", buffering=0) as file:
-        backup = Reader(_Unfinished(path, file, parts), schema, None, complete=True).read()
-        state = file_state(file)
-    return replace(backup, size_bytes=state[2], file_state=state)
-
-
-def _the_same_there(
-    old: Path, new: Path, backup: Backup, notes: Sequence[str], progress: Progress
-) -> Backup | None:
+def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) -> Backup | None:
     """The old file if it holds the same bytes; if compressed, the same rows and notes.
 
     Another version of the library may pack the same rows in other bytes.
@@ -151,19 +195,18 @@ def _the_same_there(
     if not old.exists():
         return None
     if backup.compression == "none":
-        with old.open("rb") as file:
+        with open_file(old) as file:
             state = file_state(file)
-        same = state[2] == backup.size_bytes and filecmp.cmp(old, new, shallow=False)
+        same = filecmp.cmp(old, new, shallow=False)
         return replace(backup, file_state=state) if same else None
-    if read_notes(old) != tuple(notes):
+    if dump_text.read_notes(old) != tuple(options.notes):
         return None
     try:
-        there = read_backup(old, schema=backup.schema, progress=progress)
+        there = read_backup(old, schema=backup.schema, progress=options.progress)
     except BackupRefused:
         return None
-    same = (there.data_hash, there.kind, there.compression) == (
-        backup.data_hash,
-        backup.kind,
-        backup.compression,
-    )
-    return there if same else None
+
+    def what(one: Backup) -> tuple[str, str, str]:
+        return one.data_hash, one.kind, one.compression
+
+    return there if what(there) == what(backup) else None

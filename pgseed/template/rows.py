@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from pgseed.databases.catalog import Table, count_rows
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress
 from pgseed.queries import query
-from pgseed.server import Server, first_line
+from pgseed.server import Connection, Server, first_line
 from pgseed.template.jobs import Crew, Job, plan_jobs
 from pgseed.template.partition_groups import RowGroup, group_blocks
 from pgseed.units import count
@@ -36,8 +36,6 @@ from pgseed.units import count
 # One piece handed to libpq; larger ones gained nothing, and two connections hold two of them.
 _CHUNK_BYTES = 256 * 1024
 _COPY_LINE = re.compile(r"^COPY .*, line (\d+)")
-
-Connection = psycopg2.extensions.connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +89,8 @@ def load_sessions(
 class RowLoader:
     """Fills one private database over load_sessions(); without `indexes_last`, indexes grow too.
 
-    The tables in `kept` hold the backup's rows already, proven among each other. `look` is called
-    with a session once all that was switched off is on again. `rows` are counted afterwards, by
-    table that was filled.
+    `look` is called with a session once all that was switched off is on again. `rows` are counted
+    afterwards, by table that was filled.
     """
 
     sessions: Sequence[Connection]
@@ -101,7 +98,6 @@ class RowLoader:
     tables: Mapping[str, Table]
     progress: Progress
     look: Callable[[Connection], None]
-    kept: Collection[str] = ()
     indexes_last: bool = True
     rows: dict[str, int] = field(default_factory=dict)
     _bytes: int = 0
@@ -117,15 +113,12 @@ class RowLoader:
         Raises BackupRefused, with the line where it is known, for rows that break the schema.
         """
         self._all = group_blocks(self.backup.blocks, self.tables)
-        self._groups = {group.name: group for group in self._all if not self._is_kept(group)}
+        self._groups = {group.name: group for group in self._all}
         first = self.sessions[0]
         crew = Crew(self.sessions, self._work, Connection.cancel)
         crew.run(self._plan(first), self._tick)
         self._refresh_views(first)
         self._set_sequences(first)
-
-    def _is_kept(self, group: RowGroup) -> bool:
-        return all(block.name in self.kept for block in group.blocks)
 
     def _plan(self, session: Connection) -> list[Job]:
         group_of = {table.oid: group.name for group in self._all for table in group.members}
@@ -155,12 +148,7 @@ class RowLoader:
         return plan_jobs(
             tables={name: group.weight for name, group in self._groups.items()},
             indexes=indexes,
-            foreign_keys={
-                name: groups
-                for name, groups in ends.items()
-                # Between kept tables it was proven before.
-                if not groups or groups & self._groups.keys()
-            },
+            foreign_keys=ends,
         )
 
     def _tick(self) -> None:
@@ -193,8 +181,6 @@ class RowLoader:
         with session.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute(query("hide_triggers"), {"tables": oids})
-            if self.kept:  # else there is nothing to forget
-                cursor.execute(query("forget_statistics"), {"tables": oids})
             # The backup has the whole table: rows that the schema files put in give way. TRUNCATE
             # also is what allows COPY FREEZE, and no write-ahead log at wal_level minimal.
             for table in group.leaves:

@@ -9,26 +9,23 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pgseed.errors import SeedError
+from pgseed.errors import ScriptFailed, SeedError
+from pgseed.seed import Seed, read_sql
 from pgseed.server import Server
-from vpdb.content import Content, read_sql
-from vpdb.docker import DockerFailed
 
 _PLACE = re.compile(r"psql:<stdin>:(\d+): (.*)")
 
 
-def run_schema_files(server: Server, database: str, content: Content) -> None:
+def run_schema_files(server: Server, database: str, seed: Seed) -> None:
     """Create role, schema and extensions as the files say, all in one psql.
 
     Raises SeedError with file and line of the first error.
     """
-    files = (content.user_file, *content.schema_files)
-    texts = [_closed(read_sql(path)) for path in files]
-    variables = {"schema": content.db_schema, "app_user": content.user}
+    texts = [_closed(read_sql(path)) for path in seed.files]
     try:
-        server.psql(database, b"".join(texts), variables)
-    except DockerFailed as error:
-        lengths = [(path, text.count(b"\n")) for path, text in zip(files, texts, strict=True)]
+        server.psql(database, b"".join(texts), seed.variables)
+    except ScriptFailed as error:
+        lengths = [(path, text.count(b"\n")) for path, text in zip(seed.files, texts, strict=True)]
         raise SeedError(describe_failure(error.stderr, lengths)) from None
 
 

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 from pgseed.errors import SeedError
-from pgseed.live import history
-from pgseed.live.load import load_content
 from tests.support.server import settings_for
 from vpdb.content import choose_content
+from vpdb.live import live_database
 from vpdb.server.find import find_server
 
 
@@ -21,12 +20,13 @@ def main(action: str, project: str, container: str, stack: str, *pairs: str) -> 
     server = find_server(container, stack, timeout_s=30)
     values = dict(pair.split("=", 1) for pair in pairs)
     settings = settings_for(server, folder, **values)
+    live = live_database(server, settings)
     if action == "load":
-        load_content(server, settings, choose_content(folder, settings))
+        live.load(choose_content(folder, settings).seed)
     elif action == "reset":
-        history.reset(server, settings, lambda: choose_content(folder, settings))
+        live.reset(lambda: choose_content(folder, settings).seed)
     elif action == "undo":
-        history.undo(server, settings)
+        live.undo()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pgseed.server import Server
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.backups import without_last_row
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT, REAL_BACKUP, running_server
 from vpdb import docker
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.server.orphans import orphaned_directories
 
@@ -35,7 +35,7 @@ class Arena:
     news: list[tuple[Path, Rows]] = field(default_factory=list)
 
     @property
-    def server(self) -> Server:
+    def server(self) -> DockerServer:
         return self.stack.server
 
     def start(self, action: str, backup: Path, **settings: object) -> subprocess.Popen[str]:
@@ -106,14 +106,14 @@ class Arena:
 
 
 @pytest.fixture(scope="module")
-def victim() -> Iterator[Server]:
+def victim() -> Iterator[DockerServer]:
     """A server that this module's tests may kill."""
     with running_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def arena(victim: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+def arena(victim: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """The real backup as the old content; new ones that differ in the largest table, or a small."""
     folder = tmp_path_factory.mktemp("arena")
     with new_stacks(victim, folder) as make:

@@ -9,9 +9,9 @@ import pytest
 import zstandard
 
 from pgseed.errors import BackupRefused
-from pgseed.server import Server
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import rows_of
+from vpdb.server.docker_server import DockerServer
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": ((), bytes, ".sql"),
@@ -24,7 +24,7 @@ FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_truncation_is_refused(
-    form: str, victim: Server, tmp_path_factory: pytest.TempPathFactory
+    form: str, victim: DockerServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     flags, pack, suffix = FORMS[form]
     with new_stacks(victim, tmp_path_factory.mktemp("cut")) as make:

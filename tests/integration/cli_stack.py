@@ -21,13 +21,13 @@ from typing import Any
 
 import psycopg2
 
-from pgseed.live.load import load_content
 from pgseed.live.replace import LoadResult
-from pgseed.server import Server
 from tests.support import memory
-from tests.support.server import CHECKOUT, free_port, image_tag
+from tests.support.server import CHECKOUT, free_port, image_tag, wait_for
 from vpdb.config import Settings, load_settings
 from vpdb.content import choose_content
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 
 PASSWORD = "velpharma"
@@ -56,7 +56,7 @@ class Stack:
         return f"{self.project}-{self.stack}-data"
 
     @property
-    def server(self) -> Server:
+    def server(self) -> DockerServer:
         return find_server(self.container, self.stack, timeout_s=120)
 
     def configure(self, **values: object) -> None:
@@ -102,13 +102,13 @@ class Stack:
             *("--env", f"VELPHARMA_STACK={self.stack}", "--env", f"VELPHARMA_USER={settings.user}"),
             *("--label", f"velpharma.stack={self.stack}", image_tag()),
         )
-        self.server.wait(60)
+        wait_for(self.server)
         self.psql(f"ALTER ROLE {settings.user} PASSWORD '{settings.password}'")
 
     def load(self) -> LoadResult:
         """Load what the files give, as `pulumi up` does."""
-        settings = self.settings
-        return load_content(self.server, settings, choose_content(self.folder, settings))
+        seed = choose_content(self.folder, self.settings).seed
+        return live_database(self.server, self.settings).load(seed)
 
     def psql(self, sql: str, *, database: str | None = None) -> str:
         """Run SQL as superuser over the container's own socket; give what psql prints."""

@@ -13,24 +13,25 @@ import pytest
 from psycopg2 import sql
 
 from pgseed.changes.local_changes import Changes
-from pgseed.databases.stamp import Database, Stamp, read_stamp
-from pgseed.live import adopt, history
-from pgseed.live.load import load_content, load_planned, prepare_load
+from pgseed.databases.stamp import Database, Stamp
+from pgseed.live.database import LiveDatabase
 from pgseed.live.replace import LoadResult
-from pgseed.live.status import Status, local_changes, read_status
+from pgseed.live.status import Status
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server
+from pgseed.seed import PlannedSeed
 from tests.integration import cli_stack
 from tests.support.contents import ask, databases_of, spares_of
 from tests.support.schemas import ROWS, SCHEMA
 from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
 from vpdb.config import Settings
-from vpdb.content import INIT_DIR, Content, choose_content
+from vpdb.content import INIT_DIR, Content, choose_content, seed_with_commit
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server() -> Iterator[DockerServer]:
     """A container with the mark, removed exactly by its name at the end."""
     with running_server() as found:
         yield found
@@ -47,7 +48,7 @@ class Stack:
     What tests have the engine do goes through these methods; their keywords are settings.
     """
 
-    server: Server
+    server: DockerServer
     folder: Path
     live: str
 
@@ -65,6 +66,9 @@ class Stack:
     def content(self, **changes: object) -> Content:
         return choose_content(self.folder, self.settings(**changes))
 
+    def engine(self) -> LiveDatabase:
+        return live_database(self.server, self.settings())
+
     def load(self, *, progress: Progress = quiet, **changes: object) -> LoadResult:
         """Load what the files give."""
         return self.load_this(self.content(**changes), progress=progress, **changes)
@@ -72,58 +76,59 @@ class Stack:
     def load_this(
         self, content: Content, *, progress: Progress = quiet, **changes: object
     ) -> LoadResult:
-        return load_content(self.server, self.settings(**changes), content, progress)
+        seed = seed_with_commit(self.folder, content.seed)
+        return live_database(self.server, self.settings(**changes), progress).load(seed)
 
     def load_planned(self, content_id: str, read: Callable[[], Content]) -> LoadResult:
         """Load a content that is read only where no template of it is there."""
-        return load_planned(self.server, self.settings(), content_id, read)
+        return self.engine().load(PlannedSeed(content_id, lambda: read().seed))
 
     def prepare(self, **changes: object) -> None:
         """Have all of a load ready but the swap."""
-        prepare_load(self.server, self.settings(**changes), self.content(**changes))
+        live_database(self.server, self.settings(**changes)).prepare(self.content(**changes).seed)
 
     def reset(self, choose: Callable[[], Content] = no_content, **changes: object) -> LoadResult:
         """Load the loaded content anew; the files must not be needed unless `choose` is given."""
-        return history.reset(self.server, self.settings(**changes), choose)
+        return live_database(self.server, self.settings(**changes)).reset(lambda: choose().seed)
 
     def undo(self) -> LoadResult:
-        return history.undo(self.server, self.settings())
+        return self.engine().undo()
 
     def snapshot(self, name: str) -> Database:
-        return history.snapshot(self.server, self.settings(), name)
+        return self.engine().snapshot(name)
 
     def restore(self, name: str) -> LoadResult:
-        return history.restore(self.server, self.settings(), name)
+        return self.engine().restore(name)
 
     def snapshots(self) -> list[str]:
-        return [found.name for found in history.snapshots(self.server, self.settings())]
+        return [found.name for found in self.engine().snapshots()]
 
     def drop_snapshot(self, name: str) -> None:
-        history.drop_snapshot(self.server, self.settings(), name)
+        self.engine().drop_snapshot(name)
 
     def prune(self, **changes: object) -> list[str]:
-        return history.prune(self.server, self.settings(**changes))
+        return live_database(self.server, self.settings(**changes)).prune()
 
     def status(self, **changes: object) -> Status:
-        settings = self.settings(**changes)
-        return read_status(self.server, settings, choose_content(self.folder, settings))
+        return live_database(self.server, self.settings(**changes)).status(
+            self.content(**changes).seed
+        )
 
-    def changes(self, against: Content | None = None, *, detail: bool = True) -> Changes:
-        """Tell what was changed locally; without a template against the file of a content."""
-        return local_changes(self.server, self.settings(), detail=detail, content=against)
+    def changes(self, *, detail: bool = True) -> Changes:
+        """Tell what was changed locally."""
+        return self.engine().changes(detail=detail)
 
     def stamp(self) -> Stamp:
-        stamp = read_stamp(self.server, self.live)
+        stamp = self.engine().stamp()
         assert stamp is not None
         return stamp
 
     def dump_horizon(self) -> int:
-        return adopt.dump_horizon(self.server)
+        return self.engine().dump_horizon()
 
     def adopt_dump(self, horizon: int) -> str:
         """Take the live database for what was dumped from it; "" or why it was not done."""
-        oid = self.oid()
-        return adopt.adopt_dump(self.server, self.settings(), self.content(), oid, horizon)
+        return self.engine().adopt_dump(self.content().seed, self.oid(), horizon)
 
     def oid(self) -> int:
         ((oid,),) = self.ask("SELECT oid FROM pg_database WHERE datname = current_database()")
@@ -158,7 +163,7 @@ class Stack:
 
 
 @contextmanager
-def new_stacks(server: Server, folder: Path) -> Iterator[Callable[[], Stack]]:
+def new_stacks(server: DockerServer, folder: Path) -> Iterator[Callable[[], Stack]]:
     """Make stacks of the checkout's schema and seed, without a backup; drop all they had."""
     made: list[Stack] = []
 
@@ -193,7 +198,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cli_stack.Stack
 
 
 @pytest.fixture(scope="module")
-def source(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def source(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose live database has the odd schema, and rows put in by hand; only read from."""
     with new_stacks(server, tmp_path_factory.mktemp("source")) as make:
         stack = make()
@@ -204,7 +209,7 @@ def source(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def new_stack(server: Server, tmp_path: Path) -> Iterator[Callable[[], Stack]]:
+def new_stack(server: DockerServer, tmp_path: Path) -> Iterator[Callable[[], Stack]]:
     with new_stacks(server, tmp_path) as make:
         yield make
 

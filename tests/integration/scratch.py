@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2.extensions
 from psycopg2 import sql
 
-from master_data.load import LoadResult, load_files
-from pgseed.server import Server
+from master_data.load import LoadOptions, LoadResult, MasterDataLoad
+from pgseed.progress import Progress, quiet
 from sample_data.generated_files import generate_csvs
 from tests.support.contents import ask, rows_of
 from tests.support.server import CHECKOUT
+from vpdb.server.docker_server import DockerServer
 
 SCHEMA = "vpv4"
 VARIABLES = {"schema": SCHEMA, "app_user": "velpharma"}
@@ -25,7 +27,7 @@ VARIABLES = {"schema": SCHEMA, "app_user": "velpharma"}
 class Scratch:
     """A database of its own for one test, and a folder for CSV files."""
 
-    server: Server
+    server: DockerServer
     database: str
     folder: Path
 
@@ -44,30 +46,29 @@ class Scratch:
         path.write_text(content, encoding="utf-8", newline="")
         return path
 
-    def load(self, *paths: Path, **options: object) -> LoadResult:
+    def load(self, *paths: Path, progress: Progress = quiet, **options: Any) -> LoadResult:
         with self.server.session(self.database) as connection:
-            return self.load_with(connection, *paths, **options)
+            return self.load_with(connection, *paths, progress=progress, **options)
 
     def load_with(
-        self, connection: psycopg2.extensions.connection, *paths: Path, **options: object
+        self,
+        connection: psycopg2.extensions.connection,
+        *paths: Path,
+        progress: Progress = quiet,
+        **options: Any,
     ) -> LoadResult:
-        return load_files(
-            connection,
-            paths,
-            schema=SCHEMA,
-            rejected_dir=self.rejected,
-            **options,  # type: ignore[arg-type]
-        )
+        given = LoadOptions(SCHEMA, self.rejected, **options)
+        return MasterDataLoad(paths, given).run(connection, progress)
 
 
-def run_init(server: Server, database: str, variables: dict[str, str] = VARIABLES) -> None:
+def run_init(server: DockerServer, database: str, variables: dict[str, str] = VARIABLES) -> None:
     for number in ("01-create-user", "02-create-schema", "03-create-extensions"):
         script = (CHECKOUT / "postgres" / "init" / f"{number}.sql").read_bytes()
         server.psql(database, script, variables)
 
 
 @contextmanager
-def new_database(server: Server, template: str = "template0") -> Iterator[str]:
+def new_database(server: DockerServer, template: str = "template0") -> Iterator[str]:
     name = f"scratch_{secrets.token_hex(5)}"
     with server.session("postgres") as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -82,7 +83,7 @@ def new_database(server: Server, template: str = "template0") -> Iterator[str]:
 
 
 @contextmanager
-def filled_template(server: Server, folder: Path, scale: float) -> Iterator[str]:
+def filled_template(server: DockerServer, folder: Path, scale: float) -> Iterator[str]:
     """A database to copy, with generated data of a scale loaded from CSV files in `folder`."""
     with new_database(server) as name:
         run_init(server, name)

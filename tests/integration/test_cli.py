@@ -23,6 +23,7 @@ from tests.integration.cli_stack import (
     wait_until,
 )
 from tests.support.imports import heavy
+from tests.support.server import wait_for
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ class TestNotReachable:
                 assert "it is stopped" in one_line(done.stderr)
         finally:
             docker("start", stack.container)
-            stack.server.wait(30)
+            wait_for(stack.server)
 
 
 class TestGuard:
@@ -369,7 +370,7 @@ class TestSecrets:
 
 def test_ctrl_c_while_waiting_for_the_lock_is_clean(stack: Stack) -> None:
     with stack.server.session("postgres") as session, session.cursor() as cursor:
-        from pgseed.databases.lock import LOCK_KEY
+        from pgseed.databases.work import LOCK_KEY
 
         cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
         process = subprocess.Popen(

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from pgseed.backup.reader import read_backup
+from pgseed.dumping import read_notes
 from sample_data.generated_files import write_backup
 from tests.integration.cli_stack import Stack, docker, new_stack, terminal, wait_until
 from vpdb import bulk as engine
-from vpdb.backups.release_records import read_notes
 
 BACKUP = "production_backup_data_only.sql"
 SEED = "postgres/init/_05-seed-base.sql.disabled"

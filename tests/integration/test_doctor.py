@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.cli_stack import Stack, docker, new_stack, wait_until
 from tests.support.pulumi_lock import write_lock
-from tests.support.server import CHECKOUT
+from tests.support.server import CHECKOUT, wait_for
 
 BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
 SEED = "postgres/init/_05-seed-base.sql.disabled"
@@ -224,7 +224,7 @@ class TestPortTaken:
                 answer = doctor(stack)
         finally:
             docker("start", stack.container)
-            stack.server.wait(30)
+            wait_for(stack.server)
         assert answer.code == 5
         assert f"taken by process {os.getpid()}" in answer["port"]
         # The team's stack keeps its port: bootstrap.py would refuse another one.
@@ -378,6 +378,17 @@ class TestLeftovers:
         stack.psql("CREATE DATABASE velpdevdb_build_0123456789ab", database="postgres")
         assert "velpdevdb_build_0123456789ab" in doctor(stack)["unfinished loads"]
         assert doctor(stack, "--fix")["unfinished loads"] == "ok: none"
+
+    def test_what_is_kept_stays_even_beyond_the_settings_number(self, stack: Stack) -> None:
+        stack.psql("UPDATE vpv4.products SET product_name = 'mine'")
+        assert stack.vpdb("reset", "--yes").returncode == 0
+        databases = "SELECT datname FROM pg_database ORDER BY 1"
+        before = stack.psql(databases, database="postgres")
+        assert "velpdevdb_kept_" in before
+        stack.psql("CREATE DATABASE velpdevdb_build_0123456789ab", database="postgres")
+        stack.configure(keptDatabases=0, templates=0)
+        assert "fixed: dropped what" in doctor(stack, "--fix").text
+        assert stack.psql(databases, database="postgres") == before
 
     def test_a_killed_dumps_file_is_found_and_removed(self, stack: Stack) -> None:
         shutil.copy2(stack.folder / SEED, stack.folder / "backups" / BACKUP.name)

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from pgseed.backup.copy_text import line_batches, values
+from pgseed.backup.copy_text import values
 from pgseed.backup.reader import read_backup
-from pgseed.backup.rows import insert_statements
+from pgseed.backup.rows import insert_statements, line_batches
 from pgseed.errors import BackupRefused
-from pgseed.server import Server
 from pgseed.sql_names import quote_literal
+from vpdb.server.docker_server import DockerServer
 
 FRAGMENTS = st.lists(
     st.sampled_from(
@@ -71,7 +71,7 @@ def is_about_values(error: psycopg2.Error) -> bool:
 
 
 @pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[psycopg2.extensions.connection]:
+def connection(server: DockerServer) -> Iterator[psycopg2.extensions.connection]:
     name = f"dump_{secrets.token_hex(5)}"
     with server.session("postgres") as admin, admin.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

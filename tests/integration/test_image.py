@@ -13,9 +13,10 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
+from pgseed.errors import SeedError
 from tests.support import memory
 from tests.support.server import CHECKOUT, free_port, image_tag
-from vpdb import docker
+from vpdb import docker, image
 from vpdb.docker import DockerFailed
 from vpdb.server.server_probe import MARK_FILE
 
@@ -292,10 +293,10 @@ def test_the_image_builds_from_a_checkout_with_a_strict_umask(tmp_path: Path) ->
     shutil.copytree(CHECKOUT / "postgres", context, ignore=shutil.ignore_patterns("offline-base"))
     for path in context.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
-    base = docker.run("inspect", "--format", "{{.Id}}", image_tag()).decode().strip()
     tag = f"image-test-{secrets.token_hex(4)}:umask"
-    # On the finished image: all that counts here is the modes of what is copied.
-    docker.build(tag, context, build_args={"BASE_IMAGE": base})
+    # On the finished image: all that counts here is the modes of what is copied. By its tag, for
+    # BuildKit takes an image's id for the name of one to pull.
+    image.ensure_built(tag, context, base_image=image_tag())
     try:
         with new_plain() as plain:
             docker.run(
@@ -306,3 +307,15 @@ def test_the_image_builds_from_a_checkout_with_a_strict_umask(tmp_path: Path) ->
             assert plain.ask("SELECT count(*) FROM products") == [(0,)]
     finally:
         docker.run("rmi", tag)
+
+
+def test_a_failing_build_says_what_its_step_said(tmp_path: Path) -> None:
+    """With whichever builder this machine's docker command uses."""
+    step = 'RUN echo "wants nosuch" && echo "E: Unable to locate package nosuch" >&2 && exit 100'
+    (tmp_path / "Dockerfile").write_text(f"ARG BASE_IMAGE\nFROM $BASE_IMAGE\n{step}\n")
+    tag = f"image-test-{secrets.token_hex(4)}:fails"
+    with pytest.raises(SeedError) as failure:
+        image.ensure_built(tag, tmp_path, base_image=image_tag())
+    text = str(failure.value)
+    assert text.startswith(f"failed to build image {tag}: wants nosuch / E: Unable to locate")
+    assert "100" in text

@@ -12,17 +12,17 @@ import pytest
 
 from master_data import tables
 from master_data.tables import TABLES, Column, Table
-from pgseed.server import Server
 from tests.integration.scratch import VARIABLES, Scratch, new_database, run_init
 from tests.support.server import CHECKOUT, PASSWORD
 from vpdb import docker
 from vpdb.docker import DockerFailed
+from vpdb.server.docker_server import DockerServer
 
 INIT = CHECKOUT / "postgres" / "init"
 
 
 @pytest.fixture(scope="module")
-def example(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+def example(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     with new_database(server) as name:
         run_init(server, name)
         yield Scratch(server, name, tmp_path_factory.mktemp("unused"))
@@ -48,7 +48,7 @@ def test_the_application_role_is_no_superuser(example: Scratch) -> None:
     ) == [(False, False, False, False, False, True)]
 
 
-def test_the_mark_is_hidden_from_the_application_role(server: Server) -> None:
+def test_the_mark_is_hidden_from_the_application_role(server: DockerServer) -> None:
     with server.session("postgres") as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE velpharma")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -57,7 +57,9 @@ def test_the_mark_is_hidden_from_the_application_role(server: Server) -> None:
     assert listing.decode().strip() == "600 postgres"
 
 
-def test_only_the_password_that_nobody_chose_is_stored_with_a_single_round(server: Server) -> None:
+def test_only_the_password_that_nobody_chose_is_stored_with_a_single_round(
+    server: DockerServer,
+) -> None:
     with server.session("postgres") as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT rolname, split_part(split_part(rolpassword, '$', 2), ':', 1)::int"
@@ -69,7 +71,9 @@ def test_only_the_password_that_nobody_chose_is_stored_with_a_single_round(serve
     assert set(rounds.values()) == {4096}
 
 
-def test_the_user_file_run_again_changes_neither_password_nor_settings(server: Server) -> None:
+def test_the_user_file_run_again_changes_neither_password_nor_settings(
+    server: DockerServer,
+) -> None:
     state = "SELECT a.rolpassword, r.rolconfig FROM pg_authid a JOIN pg_roles r USING (oid)"
     with new_database(server) as name:
         scratch = Scratch(server, name, Path())
@@ -85,7 +89,7 @@ def test_the_user_file_run_again_changes_neither_password_nor_settings(server: S
 
 
 def test_passwords_are_neither_in_the_log_nor_in_the_statements(
-    server: Server, example: Scratch
+    server: DockerServer, example: Scratch
 ) -> None:
     log = docker.logs(server.container, lines=100_000)
     statements = " ".join(
@@ -96,7 +100,7 @@ def test_passwords_are_neither_in_the_log_nor_in_the_statements(
         assert secret not in statements
 
 
-def test_schema_and_role_names_are_configuration(server: Server) -> None:
+def test_schema_and_role_names_are_configuration(server: DockerServer) -> None:
     variables = {"schema": "Other-Schema", "app_user": "o'hara"}
     with new_database(server) as name:
         scratch = Scratch(server, name, Path())
@@ -116,7 +120,7 @@ def test_schema_and_role_names_are_configuration(server: Server) -> None:
             scratch.ask('DROP ROLE "o\'hara"')
 
 
-def test_a_failing_schema_file_leaves_nothing_behind(server: Server) -> None:
+def test_a_failing_schema_file_leaves_nothing_behind(server: DockerServer) -> None:
     script = (INIT / "02-create-schema.sql").read_bytes()
     broken = script.replace(b"CREATE VIEW product_reactions", b"CREATE VIEW broken AS SELECT 1/0;")
     with new_database(server) as name:
@@ -141,7 +145,7 @@ def test_the_loaders_description_is_that_of_the_schema(example: Scratch, table: 
             assert name == table.identity
         elif name in known:
             column = known[str(name)]
-            assert (column.required, column.defaulted) == (not_null, has_default), name
+            assert (not column.optional, column.defaulted) == (not_null, has_default), name
             assert type_name in types_of(column), name
             if column.reference or column.kind != "choice" or type_name == "text":
                 continue
@@ -197,7 +201,7 @@ def test_tables_and_checks_explain_themselves(example: Scratch) -> None:
         "SELECT conname FROM pg_constraint WHERE connamespace = 'vpv4'::regnamespace"
         " AND contype = 'c' AND obj_description(oid, 'pg_constraint') IS NULL"
         " AND conrelid <> %s::regclass",
-        f"vpv4.{tables.IMPORT_LOG}",
+        f"vpv4.{tables.IMPORT_LOG.name}",
     )
 
 
@@ -209,7 +213,7 @@ def test_every_foreign_key_has_an_index(example: Scratch) -> None:
     assert example.ask(statement, None) == []
 
 
-def test_search_finds_words_without_their_accents_by_index(server: Server) -> None:
+def test_search_finds_words_without_their_accents_by_index(server: DockerServer) -> None:
     with new_database(server) as name:
         scratch = Scratch(server, name, Path())
         run_init(server, name)
@@ -226,7 +230,7 @@ def test_search_finds_words_without_their_accents_by_index(server: Server) -> No
         assert "products_name_trgm_idx" in str(plan)
 
 
-def test_changed_rows_are_dated_and_unchanged_ones_are_not(server: Server) -> None:
+def test_changed_rows_are_dated_and_unchanged_ones_are_not(server: DockerServer) -> None:
     dated = "SELECT count(*) FROM vpv4.{} WHERE updated_at > created_at"
     with new_database(server) as name:
         scratch = Scratch(server, name, Path())
@@ -240,7 +244,7 @@ def test_changed_rows_are_dated_and_unchanged_ones_are_not(server: Server) -> No
         assert scratch.ask(dated.format("products")) == [(1,)]
 
 
-def test_the_seed_is_loaded_by_plain_psql(server: Server) -> None:
+def test_the_seed_is_loaded_by_plain_psql(server: DockerServer) -> None:
     with new_database(server) as name:
         scratch = Scratch(server, name, Path())
         run_init(server, name)

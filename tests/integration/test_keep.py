@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from pgseed.databases.sessions import Session, sessions_in
-from pgseed.dumping.canonical import Dump, write_dump
+from pgseed.databases.sessions import Client, sessions_in
+from pgseed.dumping import Dump, dump
 from pgseed.errors import SeedError
-from pgseed.live.history import NothingThere
+from pgseed.live.database import NothingThere
 from pgseed.live.status import IN_STEP, LOCALLY_CHANGED, STALE
 from pgseed.server import MAINTENANCE_DATABASE
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, rows_of
-from vpdb.backups.team_dump import dump_live
+from vpdb.backups.team_dump import DumpWish, dump_live
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
 
 
-def sessions_of(stack: Stack) -> list[Session]:
+def sessions_of(stack: Stack) -> list[Client]:
     with stack.server.session(MAINTENANCE_DATABASE) as connection:
         return sessions_in(connection, stack.live)
 
@@ -253,12 +253,12 @@ def test_a_database_that_took_the_dumped_ones_place_is_not_adopted(
     stack.ask(CHANGE)
 
     def write_then_reset(*arguments: Any, **options: Any) -> Dump:
-        done = write_dump(*arguments, **options)
+        done = dump(*arguments, **options)
         stack.reset()
         return done
 
-    monkeypatch.setattr("vpdb.backups.team_dump.write_dump", write_then_reset)
-    dumped = dump_live(stack.server, stack.settings())
+    monkeypatch.setattr("vpdb.backups.team_dump.dump", write_then_reset)
+    dumped = dump_live(stack.server, stack.settings(), DumpWish())
     assert stack.ask(MINE) == [(0,)]
     assert not dumped.adopted
     assert "took the place" in dumped.why_not_adopted

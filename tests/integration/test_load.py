@@ -220,9 +220,8 @@ def test_a_row_that_does_not_arrive_is_missed(loaded: Stack) -> None:
     blocks = tuple(
         replace(block, rows=block.rows + (block.table == "team")) for block in content.backup.blocks
     )
-    expecting_more = replace(
-        content, content_id="f" * 64, backup=replace(content.backup, blocks=blocks)
-    )
+    backup = replace(content.backup, blocks=blocks, data_hash="f" * 64)
+    expecting_more = replace(content, seed=replace(content.seed, backup=backup))
     with pytest.raises(BackupRefused, match=r"it holds 6 rows of vpv4\.team, 5 arrived"):
         loaded.load_this(expecting_more)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zstandard
@@ -15,12 +14,11 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from pgseed.databases.catalog import catalog_differences, read_catalog
-from pgseed.server import Server
 from pgseed.sql_names import quote_literal, quote_name
-from pgseed.template import base, build
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, databases_of, rows_of
 from vpdb import docker
+from vpdb.server.docker_server import DockerServer
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": (("--data-only",), bytes, ".sql"),
@@ -139,7 +137,7 @@ def schema_sql(schema: list[Table]) -> str:
     return "CREATE SCHEMA vpv4;\n" + "".join(f"{statement};\n" for statement in statements)
 
 
-def fill(server: Server, database: str, schema: list[Table]) -> None:
+def fill(server: DockerServer, database: str, schema: list[Table]) -> None:
     from psycopg2.extras import Json
 
     with server.session(database) as connection, connection.cursor() as cursor:
@@ -171,7 +169,7 @@ def fill(server: Server, database: str, schema: list[Table]) -> None:
 
 
 @pytest.fixture(scope="module")
-def workshop(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def workshop(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with new_stacks(server, tmp_path_factory.mktemp("differential")) as make:
         yield make()
 
@@ -213,48 +211,8 @@ def test_our_loader_equals_psql_in_numbers(form: str, workshop: Stack, schema: l
     compare(form, workshop, schema)
 
 
-@pytest.mark.parametrize("form", ["COPY", "gzip", "archive"])
-def test_a_load_that_keeps_tables_equals_psql(form: str, workshop: Stack) -> None:
-    keep_tables(form, workshop, settings(SECOND_LOADS, max_examples=3))
-
-
-@pytest.mark.faults
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("form", ["COPY", "gzip", "archive"])
-def test_a_load_that_keeps_tables_equals_psql_in_numbers(form: str, workshop: Stack) -> None:
-    keep_tables(form, workshop, settings(SECOND_LOADS, max_examples=60))
-
-
-SECOND_LOADS = settings(
-    deadline=None,
-    phases=(Phase.explicit, Phase.generate, Phase.target),
-    suppress_health_check=SLOW,
-)
-
-
-def keep_tables(form: str, stack: Stack, how: settings) -> None:
-    """Load a dump, then one of the same schema in which some tables differ."""
-    kept: list[str] = []
-
-    def find(*args: Any) -> base.Base | None:
-        found = base.find_base(*args)
-        kept.extend(found.kept if found else ())
-        return found
-
-    @how
-    @given(schema=SCHEMAS, changed=st.sets(st.integers(0, 3), min_size=1, max_size=2))
-    def run(schema: list[Table], changed: set[int]) -> None:
-        compare(form, stack, schema, [schema[n] for n in changed if n < len(schema)])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "_WORTH", 0)
-        patch.setattr(build, "find_base", find)
-        run()
-    assert kept, "no load began with a template"
-
-
-def compare(form: str, stack: Stack, schema: list[Table], changed: Sequence[Table] = ()) -> None:
-    """Load and restore a dump, then, where tables are to be `changed`, another one."""
+def compare(form: str, stack: Stack, schema: list[Table]) -> None:
+    """Load and restore a dump."""
     # A dump without a single row is refused: as INSERTs it does not even name a table.
     assume(any(table.rows for table in schema))
     text = schema_sql(schema)
@@ -263,11 +221,7 @@ def compare(form: str, stack: Stack, schema: list[Table], changed: Sequence[Tabl
     try:
         create(stack, source, text)
         fill(stack.server, source, schema)
-        load_and_restore(form, stack, source, text, templates=1 if changed else 0)
-        if changed:
-            for table in changed:
-                change(stack.server, source, table, schema)
-            load_and_restore(form, stack, source, text, templates=1)
+        load_and_restore(form, stack, source, text)
     finally:
         for name in databases_of(stack.server, stack.live, spares=True):
             ask(stack.server, "postgres", f"DROP DATABASE {name} WITH (FORCE)")
@@ -278,20 +232,7 @@ def create(stack: Stack, name: str, text: str) -> None:
     stack.server.psql(name, text.encode())
 
 
-def change(server: Server, database: str, table: Table, schema: list[Table]) -> None:
-    """Add a row to a table; take its first away where no foreign key can point to it."""
-    name = f"vpv4.{quote_name(table.name)}"
-    referenced = {schema[t.parent % len(schema)].name for t in schema if t.parent is not None}
-    statements = ["SET session_replication_role = replica"]
-    if table.name not in referenced:
-        statements.append(f"DELETE FROM {name} WHERE __id = 1")
-    statements.append(f"INSERT INTO {name} (__id) VALUES (1000)")
-    with server.session(database) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def load_and_restore(form: str, stack: Stack, source: str, text: str, *, templates: int) -> None:
+def load_and_restore(form: str, stack: Stack, source: str, text: str) -> None:
     """Dump the source, load that dump and restore it with psql; both must give the same."""
     flags, pack, suffix = FORMS[form]
     target = f"{stack.live}_b{secrets.token_hex(3)}"
@@ -305,13 +246,13 @@ def load_and_restore(form: str, stack: Stack, source: str, text: str, *, templat
     restore_with_psql(stack, target, plain, suffix if suffix == ".dump" else ".sql")
     path = Path(stack.folder / "backups" / f"random{suffix}")
     path.write_bytes(pack(dump))
-    stack.load(source="backup", backup=str(path), templates=templates, keptDatabases=0)
+    stack.load(source="backup", backup=str(path), templates=0, keptDatabases=0)
     assert rows_of(stack.server, stack.live) == rows_of(stack.server, target)
     with stack.server.session(stack.live) as connection:
         assert catalog_differences(catalog, read_catalog(connection)) == []
 
 
-def test_names_are_quoted_as_the_server_does(server: Server) -> None:
+def test_names_are_quoted_as_the_server_does(server: DockerServer) -> None:
     for name in ("plain", "Mixed", "select", 'a"b', "a'b", "ü", "a b", "1a", "%s"):
         ((quoted, literal),) = ask(
             server, "postgres", "SELECT quote_ident(%s), quote_literal(%s)", name, name

@@ -13,41 +13,44 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from master_data import load
 from master_data.faults import CsvRefused, LoadFailed
 from master_data.proposal import Counts
 from master_data.tables import TABLES
-from pgseed.server import Server
 from sample_data.generated_files import generate_csvs
 from tests.integration.scratch import Scratch, filled_template, new_database, run_init
+from vpdb.server.docker_server import DockerServer
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with filled_template(server, tmp_path_factory.mktemp("csvs"), 0.02) as name:
         yield name
 
 
 @pytest.fixture
-def scratch(server: Server, template: str, tmp_path: Path) -> Iterator[Scratch]:
+def scratch(server: DockerServer, template: str, tmp_path: Path) -> Iterator[Scratch]:
     with new_database(server, template) as name:
         yield Scratch(server, name, tmp_path)
 
 
 @pytest.fixture
-def empty(server: Server, tmp_path: Path) -> Iterator[Scratch]:
+def empty(server: DockerServer, tmp_path: Path) -> Iterator[Scratch]:
     with new_database(server) as name:
         run_init(server, name)
         yield Scratch(server, name, tmp_path)
 
 
-def test_loaded_files_give_the_rows_and_ids_of_the_backup(server: Server, empty: Scratch) -> None:
+def test_loaded_files_give_the_rows_and_ids_of_the_backup(
+    server: DockerServer, empty: Scratch
+) -> None:
     """What the generator writes as CSV and as backup is one content; only the clock differs."""
     csvs = empty.folder / "csvs"
     generate_csvs(csvs, 1)
     result = empty.load(*csvs.glob("*.csv"))
     assert result.committed
-    assert {file.table: file.read for file in result.files}["adverse_drug_reactions"] == 29_222
+    assert {each.file.table.name: each.read for each in result.files}[
+        "adverse_drug_reactions"
+    ] == 29_222
     backup = Path(__file__).parents[2] / "backups" / "production_backup_data_only.sql"
     with new_database(server) as other:
         run_init(server, other)
@@ -198,7 +201,7 @@ def test_files_may_refer_to_rows_of_other_files_of_the_load(scratch: Scratch) ->
     )
     result = scratch.load(products, manufacturers)
     assert result.committed
-    assert [file.table for file in result.files] == ["manufacturers", "products"]
+    assert [each.file.table.name for each in result.files] == ["manufacturers", "products"]
 
 
 def test_a_dry_run_tells_all_and_writes_nothing(scratch: Scratch) -> None:
@@ -221,7 +224,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(scratch: Scratch) -> None:
 
 
 def test_the_application_role_loads_as_well_as_the_administrator(
-    server: Server, scratch: Scratch
+    server: DockerServer, scratch: Scratch
 ) -> None:
     scratch.ask("ALTER ROLE velpharma PASSWORD 'for this test'")
     connection = psycopg2.connect(
@@ -273,10 +276,7 @@ def test_a_trigger_on_insert_fires_for_loaded_rows(scratch: Scratch) -> None:
     assert scratch.ask("SELECT count(*) FROM public.seen") == [(1,)]
 
 
-def test_readers_are_not_kept_waiting_and_a_writer_is_told_of(
-    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(load, "LOCK_TIMEOUT_S", 1)
+def test_readers_are_not_kept_waiting_and_a_writer_is_told_of(scratch: Scratch) -> None:
     path = scratch.csv(
         "manufacturers",
         "manufacturer_code,name,country_code,city\nMF-9001,Neu GmbH,DE,Jena\n",
@@ -287,7 +287,7 @@ def test_readers_are_not_kept_waiting_and_a_writer_is_told_of(
         before = scratch.rows()
         began = time.monotonic()
         with pytest.raises(LoadFailed, match="another session has been writing"):
-            scratch.load(path)
+            scratch.load(path, lock_timeout_s=1)
         assert time.monotonic() - began < 10
     assert scratch.rows() == before
     assert scratch.load(path).committed
@@ -348,7 +348,7 @@ def test_an_interruption_while_reading_is_an_interruption(scratch: Scratch) -> N
     assert scratch.rows() == before
 
 
-def test_a_million_values_need_little_memory(server: Server, template: str) -> None:
+def test_a_million_values_need_little_memory(server: DockerServer, template: str) -> None:
     """Measured in a process of its own: a tenth of the rows of a million, a tenth of the growth."""
     with new_database(server, template) as name:
         peaks_mb = [peak_mb(server, name, scale) for scale in (0.1, 4)]
@@ -356,15 +356,15 @@ def test_a_million_values_need_little_memory(server: Server, template: str) -> N
     assert peaks_mb[1] < 200
 
 
-def peak_mb(server: Server, database: str, scale: float) -> int:
+def peak_mb(server: DockerServer, database: str, scale: float) -> int:
     program = (
         "import resource, sys, tempfile; from pathlib import Path; import psycopg2;"
         "from sample_data.generated_files import generate_csvs;"
-        "from master_data.load import load_files;"
+        "from master_data.load import LoadOptions, MasterDataLoad;"
         "folder = Path(tempfile.mkdtemp()); generate_csvs(folder, float(sys.argv[1]));"
         "connection = psycopg2.connect('');"
-        "result = load_files(connection, list(folder.glob('*.csv')), schema='vpv4',"
-        " rejected_dir=folder / 'rejected');"
+        "options = LoadOptions('vpv4', folder / 'rejected');"
+        "result = MasterDataLoad(list(folder.glob('*.csv')), options).run(connection);"
         "assert result.committed, result;"
         "import shutil; shutil.rmtree(folder);"
         # On Linux getrusage() also counts what the parent held when it forked; /proc does not.

@@ -11,8 +11,8 @@ import pytest
 
 from master_data.faults import CsvRefused, LoadFailed
 from master_data.proposal import Counts
-from pgseed.server import Server
 from tests.integration.scratch import Scratch, filled_template, new_database
+from vpdb.server.docker_server import DockerServer
 
 MANUFACTURERS = "manufacturer_code,name,country_code,city,email"
 GOOD = "MF-9001,Neu GmbH,DE,Jena,a@b.example"
@@ -29,13 +29,13 @@ TERMS = "term_code,name,soc_code,parent_term_code"
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with filled_template(server, tmp_path_factory.mktemp("csvs"), 0.02) as name:
         yield name
 
 
 @pytest.fixture
-def scratch(server: Server, template: str, tmp_path: Path) -> Iterator[Scratch]:
+def scratch(server: DockerServer, template: str, tmp_path: Path) -> Iterator[Scratch]:
     with new_database(server, template) as name:
         yield Scratch(server, name, tmp_path)
 

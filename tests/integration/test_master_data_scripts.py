@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pgseed.databases.catalog import read_catalog
-from pgseed.server import Server
 from tests.integration.scratch import Scratch, filled_template, new_database
 from tests.support.server import CHECKOUT
 from vpdb import docker
+from vpdb.server.docker_server import DockerServer
 
 OPTIMIZE = CHECKOUT / "data" / "optimize-for-bulk-insert.sql"
 RESTORE = CHECKOUT / "data" / "restore-after-bulk-insert.sql"
@@ -21,13 +21,13 @@ ANALYZE = CHECKOUT / "data" / "analyze-performance.sql"
 
 
 @pytest.fixture(scope="module")
-def template(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def template(server: DockerServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with filled_template(server, tmp_path_factory.mktemp("csvs"), 0.1) as name:
         yield name
 
 
 @pytest.fixture
-def scratch(server: Server, template: str, tmp_path: Path) -> Iterator[Scratch]:
+def scratch(server: DockerServer, template: str, tmp_path: Path) -> Iterator[Scratch]:
     with new_database(server, template) as name:
         # A copy has the tables' owner, but not the database's.
         server.psql(name, b'ALTER DATABASE :"DBNAME" OWNER TO velpharma')

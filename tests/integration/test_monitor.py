@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 
 from tests.integration.cli_stack import Stack, docker, terminal, wait_until
+from tests.support.server import wait_for
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 
@@ -217,7 +218,7 @@ class TestFullScreen:
             screen.expect("failed to", timeout_s=30)
             assert screen.process.poll() is None
             docker("start", stack.container)
-            stack.server.wait(30)
+            wait_for(stack.server)
             screen.forget()
             screen.expect("Sessions at work", timeout_s=30)
             screen.send("q")

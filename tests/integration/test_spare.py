@@ -7,13 +7,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from pgseed.databases.lock import Busy, locked
+from pgseed.databases.work import Busy
 from pgseed.errors import BackupRefused
-from pgseed.progress import quiet
 from tests.integration.conftest import Stack
-from tests.support.backups import change_row
 from tests.support.contents import ask, databases_of, rows_of
-from tests.support.server import REAL_BACKUP
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
@@ -29,43 +26,23 @@ def oids(stack: Stack) -> dict[str, int]:
     return {str(name): oid for name, oid in rows if isinstance(oid, int)}
 
 
-def template_spare(stack: Stack) -> str:
-    (oid,) = (oid for name, oid in oids(stack).items() if name.startswith(f"{stack.live}_template"))
-    (name,) = (name for name in spare_names(stack) if name.endswith(f"_{oid}"))
-    return name
-
-
-def test_a_load_leaves_a_spare_of_what_the_next_load_copies(stack: Stack) -> None:
+def test_a_load_leaves_no_spare(stack: Stack) -> None:
     stack.load()
-    assert stack.spares() == ["schema"]
     stack.load(source="empty")
-    assert stack.spares() == ["schema"]
-
-
-def test_a_load_of_few_tables_leaves_a_spare_of_what_the_next_one_copies(stack: Stack) -> None:
-    stack.load(source="backup", backup=str(REAL_BACKUP))
-    path = stack.folder / "changed.sql"
-    for number in range(3):
-        name = b"\tMF-X%03d\t" % number
-        path.write_bytes(
-            change_row(REAL_BACKUP.read_bytes(), "vpv4.manufacturers", b"\tMF-0001\t", name)
-        )
-        stack.load(source="backup", backup=str(path))
-        assert stack.spares() == ["schema", "template"]
-    assert stack.ask("SELECT 1 FROM vpv4.manufacturers WHERE manufacturer_code = 'MF-X002'")
+    assert stack.spares() == []
 
 
 def test_a_reset_swaps_the_spare_in_and_leaves_another(stack: Stack) -> None:
     stack.load()
     stack.reset()
     loaded = rows_of(stack.server, stack.live)
-    spare = template_spare(stack)
+    (spare,) = spare_names(stack)
     oid = oids(stack)[spare]
     stack.ask(CHANGE)
     stack.reset()
     assert oids(stack)[stack.live] == oid
     assert rows_of(stack.server, stack.live) == loaded
-    assert stack.spares() == ["schema", "template"]
+    assert stack.spares() == ["template"]
     stack.reset()
     assert rows_of(stack.server, stack.live) == loaded
 
@@ -93,7 +70,7 @@ def test_what_was_swapped_in_takes_connections_grants_and_settings(stack: Stack)
 def test_nobody_gets_into_a_spare(stack: Stack) -> None:
     stack.load()
     stack.reset()
-    assert stack.spares() == ["schema", "template"]
+    assert stack.spares() == ["template"]
     for name in spare_names(stack):
         with pytest.raises(psycopg2.OperationalError, match="not currently accepting"):
             psycopg2.connect(
@@ -122,7 +99,7 @@ def test_a_spare_that_somebody_holds_is_not_waited_for_in_vain(stack: Stack) -> 
     loaded = rows_of(stack.server, stack.live)
     for name in spare_names(stack):
         ask(stack.server, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    with stack.server.session(template_spare(stack)):
+    with stack.server.session(spare_names(stack)[0]):
         stack.reset()
     assert rows_of(stack.server, stack.live) == loaded
 
@@ -130,10 +107,9 @@ def test_a_spare_that_somebody_holds_is_not_waited_for_in_vain(stack: Stack) -> 
 def test_a_content_that_is_no_longer_live_keeps_no_spare(stack: Stack) -> None:
     stack.load()
     stack.reset()
-    first = template_spare(stack)
+    assert stack.spares() == ["template"]
     stack.load(source="empty")
-    assert stack.spares() == ["schema"]
-    assert first not in spare_names(stack)
+    assert stack.spares() == []
 
 
 @pytest.mark.parametrize("settings", [{"templates": 0}, {"cacheLimitGb": 0}], ids=str)
@@ -141,11 +117,12 @@ def test_where_no_template_may_stay_there_is_no_spare(
     stack: Stack, settings: dict[str, Any]
 ) -> None:
     stack.load(**settings)
+    stack.reset(stack.content, **settings)
     assert stack.spares() == []
 
 
 def test_a_large_template_has_none(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgseed.databases.spare.LARGEST_BYTES", 1_000_000)
+    monkeypatch.setattr("pgseed.databases.copies.LARGE_BYTES", 1_000_000)
     stack.load()
     stack.reset()
     assert stack.spares() == []
@@ -192,7 +169,7 @@ class TestPreparedLoads:
 
     def test_whoever_is_at_work_is_not_waited_for(self, stack: Stack) -> None:
         stack.load()
-        with locked(stack.server, "reset", quiet), pytest.raises(Busy):
+        with stack.engine().turn("reset"), pytest.raises(Busy):
             stack.prepare(source="empty")
 
     def test_rows_that_are_refused_leave_nothing(self, stack: Stack) -> None:

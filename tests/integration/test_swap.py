@@ -12,18 +12,17 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from pgseed.databases.lock import Busy, locked
 from pgseed.databases.sessions import begin_alone, ending_sessions
-from pgseed.databases.stamp import read_stamp
+from pgseed.databases.work import Busy
 from pgseed.errors import BackupRefused, SeedError
-from pgseed.progress import quiet
-from pgseed.server import Server
+from pgseed.live.database import LiveDatabase
 from tests.integration.cli_stack import wait_until
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.server import CHECKOUT
 from vpdb.config import project_defaults
 from vpdb.content import Content
+from vpdb.server.docker_server import DockerServer
 
 
 def test_a_first_load_is_built_and_the_second_adopts_it(stack: Stack) -> None:
@@ -43,7 +42,7 @@ def test_the_stamp_tells_what_was_loaded(stack: Stack) -> None:
     assert (stamp.content_id, stamp.source) == (content.content_id, "seed")
     assert stamp.label.endswith("_05-seed-base.sql.disabled")
     assert {name: stamp.rows[name] for name in content.tables} == content.tables
-    assert read_stamp(stack.server, "no_such_database") is None
+    assert LiveDatabase(stack.server, "no_such_database").stamp() is None
 
 
 def test_going_back_to_a_content_is_a_clone(stack: Stack) -> None:
@@ -338,13 +337,13 @@ def test_a_second_command_waits_and_says_for_whom(stack: Stack) -> None:
         told.append(phase)
         ready.set()
 
-    with locked(stack.server, "load something", quiet):
+    with stack.engine().turn("load something"):
         second = threading.Thread(target=stack.load, kwargs={"progress": hear})
         second.start()
         assert ready.wait(10)
         with (
             pytest.raises(Busy, match=r"vpdb load something by .*, process"),
-            locked(stack.server, "third", quiet, wait_s=0.1),
+            stack.engine().turn("third", wait_s=0.1),
         ):
             pass
         assert stack.databases() == []
@@ -388,7 +387,7 @@ def test_a_live_database_that_was_dropped_comes_back(stack: Stack) -> None:
     assert owner == "velpharma"
 
 
-def test_the_images_own_empty_database_is_replaced_without_being_kept(server: Server) -> None:
+def test_the_images_own_empty_database_is_replaced_without_being_kept(server: DockerServer) -> None:
     # The only test that is about the database the image itself made.
     stack = Stack(server, CHECKOUT, project_defaults(CHECKOUT)[1]["database"])
     assert stack.load(source="seed").kept is None

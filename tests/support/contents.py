@@ -11,10 +11,10 @@ from psycopg2 import sql
 from pgseed.databases.after_exit import BEHIND_THREAD
 from pgseed.databases.catalog import read_tables
 from pgseed.databases.names import source_of_spare
-from pgseed.server import Server
+from vpdb.server.docker_server import DockerServer
 
 
-def rows_of(server: Server, database: str) -> dict[str, list[str]]:
+def rows_of(server: DockerServer, database: str) -> dict[str, list[str]]:
     """Give every table's and materialized view's rows as text, sorted; sequences' states too."""
     with server.session(database) as connection, connection.cursor() as cursor:
         result = {}
@@ -37,7 +37,7 @@ def rows_of(server: Server, database: str) -> dict[str, list[str]]:
         return result
 
 
-def databases_of(server: Server, live: str, *, spares: bool = False) -> list[str]:
+def databases_of(server: DockerServer, live: str, *, spares: bool = False) -> list[str]:
     """Name every database of the server that belongs to a live one, itself included.
 
     Spares are left out unless asked for: they come and go without anything depending on it.
@@ -61,7 +61,7 @@ def databases_of(server: Server, live: str, *, spares: bool = False) -> list[str
     ]
 
 
-def spares_of(server: Server, live: str) -> list[str]:
+def spares_of(server: DockerServer, live: str) -> list[str]:
     """Name what a live database's server has a spare of, by kind: schema, template."""
     names = databases_of(server, live, spares=True)
     oids = dict(ask(server, "postgres", "SELECT oid::int8, datname FROM pg_database"))
@@ -69,7 +69,7 @@ def spares_of(server: Server, live: str) -> list[str]:
     return sorted(source.removeprefix(f"{live}_").split("_")[0] for source in sources)
 
 
-def ask(server: Server, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+def ask(server: DockerServer, database: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run one statement as the stack's administrator; give its rows."""
     with server.session(database) as connection, connection.cursor() as cursor:
         cursor.execute(statement, values or None)

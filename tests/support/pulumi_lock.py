@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -18,7 +18,7 @@ def write_lock(folder: Path, *, pid: int, host: str = "", name: str = "1", at: s
         "pid": pid,
         "username": "jan",
         "hostname": host or socket.gethostname(),
-        "timestamp": at or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f000Z"),
+        "timestamp": at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z"),
     }
     path = folder / f"{name}.json"
     path.write_text(json.dumps(body))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pgseed.server import Server
+from pgseed.errors import ServerUnreachable
 from tests.support import memory
 from vpdb import docker, image
 from vpdb.config import Settings, load_settings
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -44,7 +46,7 @@ def running_server(
     prefix: str = "vpdb-test",
     environment: Mapping[str, str] | None = None,
     volume: str | None = None,
-) -> Iterator[Server]:
+) -> Iterator[DockerServer]:
     """Run a container of the image, and remove it afterwards, exactly by name.
 
     So is its volume, in memory where there is plenty, unless the caller brings one of its own.
@@ -77,7 +79,21 @@ def running_server(
             memory.remove_volume(data)
 
 
-def settings_for(server: Server, project_dir: Path, **changes: object) -> Settings:
+def wait_for(server: DockerServer, deadline_s: float = 60) -> None:
+    """Return once a server takes connections; ServerUnreachable after the deadline."""
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            server.connect("postgres", timeout_s=2).close()
+        except ServerUnreachable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def settings_for(server: DockerServer, project_dir: Path, **changes: object) -> Settings:
     """Give a stack's settings for a server of tests, with single values changed."""
     values: dict[str, object] = {"port": server.port, **changes}
     defaults = _defaults(project_dir)

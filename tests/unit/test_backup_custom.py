@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pgseed.backup.archive import spool_custom
 from pgseed.backup.reader import read_backup
 from pgseed.backup.rows import open_rows
 from pgseed.errors import BackupRefused
-from tests.hostile import CANARY, COMPLETE, HARMLESS
+from tests.hostile import CANARY, HARMLESS
 from tests.hostile.archives import ITEMS, SEQUENCE, SETTINGS, Item, archive
 
 Write = Callable[[bytes], Path]
@@ -140,42 +139,3 @@ def test_a_bomb_in_an_archive_is_refused(write: Write, monkeypatch: pytest.Monke
     item = Item("TABLE DATA", "t", copy=ITEMS.copy, rows=b"x\n" * (3 * 1024 * 1024))
     with pytest.raises(BackupRefused, match="bomb"):
         read_backup(write(archive(item)), schema="vpv4")
-
-
-# Through pg_restore
-
-
-def test_a_spool_is_read_in_place_of_the_archive(write: Write, tmp_path: Path) -> None:
-    backup = read_backup(write(archive(*SETTINGS, ITEMS, SEQUENCE)), schema="vpv4")
-    asked: list[Path] = []
-
-    def pg_restore(source: Path, target: Path) -> None:
-        asked.append(source)
-        assert target.stat().st_mode & 0o777 == 0o600
-        target.write_bytes(HARMLESS)
-
-    spool = spool_custom(backup, pg_restore, tmp_path)
-    assert asked == [backup.path]
-    assert (spool.data_hash, spool.tables) == (backup.data_hash, backup.tables)
-    with open_rows(spool, spool.blocks[0]) as rows:
-        assert rows.read() == b"1\tone\n2\ttwo\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (HARMLESS.replace(b"one", b"two"), "other rows"),
-        (b"\\! x\n" + HARMLESS, "psql command"),
-        (HARMLESS.replace(COMPLETE, b""), "truncated|\\\\unrestrict|psql"),
-    ],
-)
-def test_a_spool_with_anything_else_is_refused(
-    text: bytes, says: str, write: Write, tmp_path: Path
-) -> None:
-    backup = read_backup(write(archive(*SETTINGS, ITEMS, SEQUENCE)), schema="vpv4")
-
-    def pg_restore(_source: Path, target: Path) -> None:
-        target.write_bytes(text)
-
-    with pytest.raises(BackupRefused, match=says):
-        spool_custom(backup, pg_restore, tmp_path)

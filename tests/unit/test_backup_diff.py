@@ -6,9 +6,9 @@ import io
 import random
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,11 @@ from pgseed.backup.copy_text import copy_line, escape, unescape, values
 from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
 from pgseed.diff.backups import BackupDiff, TableDiff, compare_backups
-from pgseed.diff.row_counter import Surplus
-from pgseed.diff.text import GIT_CONFIGURATION, describe, write_textconv
+from pgseed.diff.differing_rows import DifferingRows
+from pgseed.diff.text import describe, write_textconv
 from pgseed.sql_names import quote_literal
 from tests.hostile import COMPLETE
+from vpdb.backups.git_settings import DIFF_CONFIGURATION
 
 Write = Callable[[str], Backup]
 
@@ -184,11 +185,9 @@ def test_equal_rows_cancel_in_any_order_and_with_any_memory(
     def batches(rows: Sequence[bytes]) -> list[Sequence[bytes]]:
         return [rows[at : at + batch] for at in range(0, len(rows), batch)]
 
-    with tempfile.TemporaryDirectory() as folder:
-        surplus = Surplus(Path(folder), limit_bytes=limit)
-        surplus.compare(batches(old), batches(new))
-        found = dict(surplus.rows())
-        surplus.close()
+    with closing(DifferingRows(limit_bytes=limit)) as rows:
+        rows.compare(batches(old), batches(new))
+        found = dict(rows.rows())
     counts = Counter(old)
     counts.subtract(new)
     assert found == {row: number for row, number in counts.items() if number}
@@ -205,13 +204,15 @@ def test_a_large_unordered_comparison_stays_small_in_memory(tmp_path: Path) -> N
     code = """
 import sys
 from pathlib import Path
-from pgseed.diff import backups as diff
 from pgseed.backup.reader import read_backup
-diff._LIMIT_BYTES = 3_000_000
+from pgseed.backup.rows import line_batches
+from pgseed.diff.differing_rows import DifferingRows
 old, new = (read_backup(Path(p), schema="vpv4") for p in sys.argv[1:])
-found = diff.compare_backups(old, new, keys={"vpv4.t": ["id"]}).tables[0]
+rows = DifferingRows(limit_bytes=3_000_000)
+rows.compare(*(line_batches(backup, backup.blocks[0]) for backup in (old, new)))
+assert rows.pair_by([0])
 peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
-print(found.added, found.removed, found.changed, int(peak) // 1024)
+print(*rows.counts(), int(peak) // 1024)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "old.sql"), str(tmp_path / "new.sql")]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -294,7 +295,7 @@ def test_git_diff_shows_the_changed_value_under_its_row(tmp_path: Path) -> None:
         ).stdout
 
     git("init", "-q")
-    for name, setting in GIT_CONFIGURATION:
+    for name, setting in DIFF_CONFIGURATION:
         git("config", name, setting.replace("python -m vpdb textconv", f"{sys.executable} conv.py"))
     root = Path(__file__).resolve().parents[2]
     (tmp_path / "conv.py").write_text(

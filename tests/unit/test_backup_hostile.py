@@ -56,16 +56,6 @@ def test_the_refusal_does_not_depend_on_how_the_file_is_cut_into_reads(
     assert (refused.value.line, case.says in str(refused.value)) == (case.line, True), refused.value
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.suffix == ".sql"], ids=lambda c: c.name)
-def test_the_refusal_does_not_depend_on_who_checks_the_encoding(
-    case: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pgseed.backup.limits.LARGE", 0)
-    with pytest.raises(BackupRefused) as refused:
-        read_backup(_write(tmp_path, case), schema=SCHEMA)
-    assert (refused.value.line, case.says in str(refused.value)) == (case.line, True), refused.value
-
-
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
 def test_a_decompression_bomb_is_refused(compression: str, tmp_path: Path) -> None:
     path = tmp_path / "backup.sql"

@@ -20,7 +20,7 @@ from vpdb.backups.dated_copies import (
     list_backups,
     plan_retention,
 )
-from vpdb.backups.git_size import LIMIT_BYTES, size_advice, with_lfs
+from vpdb.backups.git_settings import LIMIT_BYTES, size_advice, with_lfs
 
 CURRENT = "production_backup_data_only.sql"
 NOW = datetime(2026, 11, 22, 18, 54, 12)

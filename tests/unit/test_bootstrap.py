@@ -124,12 +124,12 @@ def test_native_windows_is_pointed_to_wsl2(
 def test_an_old_python_is_told_which_one_it_takes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 18, "final", 0))
     code = bootstrap.main(["up"])
     monkeypatch.undo()
     assert code == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert "this is Python 3.9.2. Use Python 3.10 or newer" in line
+    assert "Python 3.10.18 is out of support. Use Python 3.11 or newer" in line
 
 
 def test_an_old_python_can_read_bootstrap_itself() -> None:

@@ -10,16 +10,16 @@ from vpdb.advice import (
     BareForeignKey,
     DatabaseFacts,
     Performance,
-    Statement,
+    StatementTimes,
     TableFacts,
     UnusedIndex,
     advise,
 )
 
-DATABASE = DatabaseFacts(10**6, 10, 0, 0, 0, 86400.0, "16MB", "256MB", True)
+DATABASE = DatabaseFacts(10**6, 10, 0, 0, 0, 86400.0, "16MB", "256MB", "public")
 TABLE = TableFacts("vpv4.products", 50_000, 0, 0, True, 10, 100, 5000, False)
 WELL = Performance(DATABASE, (TABLE,))
-STATEMENT = Statement("1", "SELECT x", 100, 0.01, 1.0, 0.1, 0)
+STATEMENT = StatementTimes("SELECT x", 100, 0.01, 1.0, 0.1)
 
 
 def with_table(**values: object) -> Performance:
@@ -53,7 +53,7 @@ def test_a_healthy_database_needs_none() -> None:
         (with_database(deadlocks=2), "2 deadlocks"),
         (replace(WELL, unused=(UnusedIndex("v.i", "v.a", 5 << 20),)), "DROP INDEX v.i;"),
         (with_database(counted_s=60.0), "look again after a day's work"),
-        (with_database(has_statements=False), "pg_stat_statements is missing"),
+        (with_database(statements_schema=None), "pg_stat_statements is missing"),
     ],
 )  # fmt: skip
 def test_each_finding_has_its_advice(found: Performance, words: str) -> None:

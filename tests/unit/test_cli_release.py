@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pgseed.dumping import layout as dump_plan
+from pgseed.dumping import dump_text, read_notes
 from vpdb import bulk, release
-from vpdb.backups.release_records import read_notes
 from vpdb.backups.team_dump import target_of_team
 from vpdb.config import Settings, load_settings
 
@@ -29,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def write_backup(settings: Settings, *notes: str) -> None:
-    text = dump_plan.header(replica=False, notes=notes) + dump_plan.footer(replica=False)
+    text = dump_text.header(replica=False, notes=notes) + dump_text.footer(replica=False)
     settings.backup.write_text(text, encoding="utf-8")
 
 
@@ -152,7 +151,7 @@ class TestCommit:
 class TestBulkModeNote:
     def test_since_when_and_which_tables(self) -> None:
         mode = bulk.from_note('{"since": "2026-11-22T10:00:00Z", "tables": {"v.b": {}, "v.a": {}}}')
-        assert mode.since == datetime(2026, 11, 22, 10, tzinfo=timezone.utc)
+        assert mode.since == datetime(2026, 11, 22, 10, tzinfo=UTC)
         assert mode.tables == ("v.a", "v.b")
         assert mode.describe(mode.since.timestamp() + 7200) == (
             "on for 2 h, 2 tables without autovacuum"
@@ -171,7 +170,7 @@ class TestBulkModeNote:
         assert bulk.overdue(bulk.from_note(note), settings)
 
     def test_overdue_after_the_hours_of_the_settings(self, settings: Settings) -> None:
-        mode = bulk.BulkMode(datetime.now(timezone.utc), ())
+        mode = bulk.BulkMode(datetime.now(UTC), ())
         start = mode.since.timestamp()
         assert bulk.overdue(None, settings) == ""
         assert bulk.overdue(mode, settings, start + 8 * 3600) == ""

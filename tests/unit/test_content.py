@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pgseed.errors import BackupRefused, SeedError
+from pgseed.errors import BackupRefused, FileMissing, SeedError
+from pgseed.seed import Seed
 from vpdb.config import Settings, project_defaults
-from vpdb.content import SEED_SQL, Content, choose_content, choose_source, content_id
-from vpdb.errors import SettingRefused
+from vpdb.content import SEED_SQL, Content, choose_content, choose_source
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEADER = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"
@@ -68,7 +68,7 @@ def test_a_backup_named_by_the_settings_is_never_passed_over(project: Path) -> N
 
 def test_a_missing_schema_file_is_told_in_one_line(project: Path) -> None:
     (project / "postgres" / "init" / "02-create-schema.sql").unlink()
-    with pytest.raises(SettingRefused, match=r"02-create-schema\.sql: there is no such file"):
+    with pytest.raises(FileMissing, match=r"02-create-schema\.sql: there is no such file"):
         choose(project)
 
 
@@ -107,13 +107,20 @@ def test_the_schema_counts_and_its_line_endings_do_not(name: str, project: Path)
     assert choose(project).content_id != before
 
 
-def test_fields_do_not_run_into_each_other() -> None:
+def test_fields_do_not_run_into_each_other(tmp_path: Path) -> None:
+    def seed_of(*texts: str, schema: str = "s", owner: str = "u") -> Seed:
+        files = []
+        for number, text in enumerate(texts):
+            files.append(tmp_path / f"{number}-{len(texts)}-{text}.sql")
+            files[-1].write_text(text)
+        return Seed(schema_files=tuple(files), schema=schema, owner=owner)
+
     ids = {
-        content_id("ab", [b"c"], db_schema="s", user="u"),
-        content_id("a", [b"bc"], db_schema="s", user="u"),
-        content_id("ab", [b"c", b""], db_schema="s", user="u"),
-        content_id("ab", [b"c"], db_schema="su", user=""),
-        content_id("", [b"abc"], db_schema="s", user="u"),
+        seed_of("c").id_with("ab"),
+        seed_of("bc").id_with("a"),
+        seed_of("c", "").id_with("ab"),
+        seed_of("c", schema="su", owner="").id_with("ab"),
+        seed_of("abc").id,
     }
     assert len(ids) == 5
 
@@ -163,5 +170,5 @@ def test_the_roles_file_counts_for_what_is_run_and_not_for_what_is_loaded(projec
     path.write_text(path.read_text() + "SELECT 2;\n")
     after = choose(project)
     assert after.content_id == before.content_id
-    assert after.schema_id == before.schema_id
-    assert after.init_id != before.init_id
+    assert after.seed.schema_id == before.seed.schema_id
+    assert after.seed.init_id != before.seed.init_id

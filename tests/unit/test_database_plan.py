@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from pgseed.databases import names
 from pgseed.databases.retention import (
+    Policy,
     find_live,
     find_spare,
     find_template,
-    is_settled,
     leftovers,
     newest_kept,
     over_limit,
-    spare_sources,
     undecided,
 )
 from pgseed.databases.stamp import Database, Stamp
 from pgseed.errors import NameRefused
 
 LIVE = "velpdevdb"
+GB = 10**9
 IDS = [f"{digit}" * 64 for digit in "abcdef"]
 
 
@@ -37,7 +37,7 @@ def database(
 ) -> Database:
     kind = names.kind_of(name, LIVE)
     assert kind is not None
-    return Database(oid, name, kind, stamp, dropped, size)
+    return Database(oid, name, kind, stamp, dropped, size * GB)
 
 
 def template(content_id: str, loaded_at: str = "", size: int = 1) -> Database:
@@ -144,33 +144,19 @@ def test_a_spare_is_found_by_its_template() -> None:
     assert find_spare([spare(one, dropped=True)], one) is None
 
 
-def test_only_what_the_live_content_came_from_has_spares() -> None:
-    old, new, its_schema = (
-        template(IDS[0], "2026-01"),
-        template(IDS[1], "2026-02"),
-        schema(IDS[2], ""),
-    )
-    databases = [live(IDS[0]), old, new, its_schema, spare(old), spare(new), spare(its_schema)]
-    gone = over_limit(databases, templates=3, kept=3, limit_bytes=100)
+def test_only_the_template_of_the_live_content_has_a_spare() -> None:
+    old, new = template(IDS[0], "2026-01"), template(IDS[1], "2026-02")
+    databases = [live(IDS[0]), old, new, spare(old), spare(new)]
+    gone = over_limit(databases, Policy(3, 3, 100))
     assert gone == [spare(new).name]
-
-
-def test_the_newest_of_a_schemas_databases_is_the_one_that_loads_begin_with() -> None:
-    of = template(IDS[0])
-    schemas = [
-        schema(IDS[0], "", "2026-02"),
-        schema(IDS[1], "", "2026-01"),
-        schema(IDS[2], "another", "2026-03"),
-    ]
-    assert spare_sources([of, *schemas], of) == [of, schemas[0]]
 
 
 def test_beyond_the_size_the_spare_goes_first() -> None:
     only = template(IDS[0])
     databases = [live(IDS[0]), only, spare(only), kept(1)]
-    assert over_limit(databases, templates=3, kept=3, limit_bytes=3) == []
-    assert over_limit(databases, templates=3, kept=3, limit_bytes=2) == [spare(only).name]
-    assert over_limit(databases, templates=0, kept=3, limit_bytes=9) == [
+    assert over_limit(databases, Policy(3, 3, 3)) == []
+    assert over_limit(databases, Policy(3, 3, 2)) == [spare(only).name]
+    assert over_limit(databases, Policy(0, 3, 9)) == [
         only.name,
         spare(only).name,
     ]
@@ -201,7 +187,7 @@ def test_undo_takes_the_newest_of_our_own_kept_databases() -> None:
 def test_the_newest_stay_and_the_live_content_counts_as_newest() -> None:
     templates = [template(IDS[n], f"2026-11-0{n + 1}") for n in range(4)]
     everything = [live(IDS[0]), *templates, kept(1), kept(2), kept(3)]
-    assert over_limit(everything, templates=2, kept=2, limit_bytes=99) == [
+    assert over_limit(everything, Policy(2, 2, 99)) == [
         templates[2].name,
         templates[1].name,
         kept(1).name,
@@ -210,7 +196,7 @@ def test_the_newest_stay_and_the_live_content_counts_as_newest() -> None:
 
 def test_none_may_stay() -> None:
     everything = [live(IDS[0]), template(IDS[0]), kept(1)]
-    assert set(over_limit(everything, templates=0, kept=0, limit_bytes=99)) == {
+    assert set(over_limit(everything, Policy(0, 0, 99))) == {
         everything[1].name,
         everything[2].name,
     }
@@ -227,7 +213,7 @@ def test_beyond_the_size_templates_go_before_kept_ones_and_the_live_content_last
         10: [templates[1], templates[2], kept(1), kept(2)],
         9: [templates[1], templates[2], kept(1), kept(2), templates[0]],
     }.items():
-        gone = over_limit(everything, templates=3, kept=3, limit_bytes=limit)
+        gone = over_limit(everything, Policy(3, 3, limit))
         assert gone == [database.name for database in expected], limit
 
 
@@ -247,11 +233,11 @@ def test_what_stays_always_fits(
         *(template(IDS[n], f"{n}", size=size) for n, size in enumerate(template_sizes)),
         *(kept(n, size) for n, size in enumerate(kept_sizes)),
     ]
-    gone = set(over_limit(databases, templates=templates, kept=keep, limit_bytes=limit))
+    gone = set(over_limit(databases, Policy(templates, keep, limit)))
     stay = [d for d in databases if d.name not in gone and d.kind in ("template", "kept")]
     assert sum(d.kind == "template" for d in stay) <= templates
     assert sum(d.kind == "kept" for d in stay) <= keep
-    assert sum(d.size_bytes for d in stay) <= limit
+    assert sum(d.size_bytes for d in stay) <= limit * GB
     assert not gone & {LIVE, f"{LIVE}_snapshot_mine"}
 
 
@@ -264,16 +250,16 @@ def test_a_schemas_database_goes_with_the_last_template_made_from_it() -> None:
     old, new = schema(IDS[0], "old"), schema(IDS[1], "new")
     templates = [made_from("old", IDS[2], "2026-10"), made_from("new", IDS[3], "2026-11")]
     both = [old, new, *templates]
-    assert over_limit(both, templates=2, kept=0, limit_bytes=100) == []
-    assert over_limit(both, templates=1, kept=0, limit_bytes=100) == [templates[0].name, old.name]
-    everything = over_limit(both, templates=0, kept=0, limit_bytes=100)
+    assert over_limit(both, Policy(2, 0, 100)) == []
+    assert over_limit(both, Policy(1, 0, 100)) == [templates[0].name, old.name]
+    everything = over_limit(both, Policy(0, 0, 100))
     assert sorted(everything) == sorted(d.name for d in both)
 
 
 def test_of_one_schema_the_newest_database_stays() -> None:
     old, new = schema(IDS[0], "same", "2026-10"), schema(IDS[1], "same", "2026-11")
     there = [old, new, made_from("same", IDS[2], "2026-11")]
-    assert over_limit(there, templates=1, kept=0, limit_bytes=100) == [old.name]
+    assert over_limit(there, Policy(1, 0, 100)) == [old.name]
 
 
 def test_a_schemas_database_that_was_never_finished_is_a_leftover() -> None:
@@ -284,7 +270,7 @@ def test_a_schemas_database_that_was_never_finished_is_a_leftover() -> None:
 
 def test_a_replaced_database_is_not_settled_until_it_was_decided_upon() -> None:
     name = f"{LIVE}_kept_20261122_100000"
-    assert is_settled(database(name, Stamp("x")))
-    assert is_settled(database(name)), "somebody took the comment away"
-    assert not is_settled(database(name, Stamp("x", state="replaced")))
-    assert not is_settled(database(name, Stamp("x"), dropped=True))
+    assert database(name, Stamp("x")).is_settled
+    assert database(name).is_settled, "somebody took the comment away"
+    assert not database(name, Stamp("x", state="replaced")).is_settled
+    assert not database(name, Stamp("x"), dropped=True).is_settled

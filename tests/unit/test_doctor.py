@@ -12,58 +12,62 @@ from typing import Any
 
 import pytest
 
+from pgseed.databases.stamp import Stamp
 from tests.support.pulumi_lock import write_lock
 from vpdb.config import Settings, load_settings
-from vpdb.doctor import files, inside, outside
-from vpdb.doctor.docker_facts import last_words
+from vpdb.doctor import docker, files, pulumi, server
+from vpdb.doctor.docker import last_words
 from vpdb.doctor.examination import CHECKS, judge
 from vpdb.doctor.facts import (
     BackupFile,
-    Box,
+    ContainerState,
     Disk,
     Engine,
     Facts,
     Idler,
     Port,
     Postgres,
-    RowByRow,
+    SlowLoader,
     StackLock,
-    State,
+    StackState,
     Team,
-    Tools,
+    ToolVersions,
     Wanted,
 )
 from vpdb.doctor.finding import Finding, Level, exit_code
 from vpdb.doctor.fixes import FIXES
 from vpdb.doctor.ports import look_at_port
-from vpdb.doctor.postgres_facts import row_by_row, wanted_version
-from vpdb.doctor.pulumi_state import look_at_state, pending, read_locks
+from vpdb.doctor.pulumi import look_at_state, pending, read_locks
+from vpdb.doctor.server import slow_loader, wanted_version
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS: Settings = load_settings(CHECKOUT, "dev")
 ID, OTHER_ID = "a" * 64, "b" * 64
 
+STAMP = Stamp(ID, label="backups/x.sql")
+
 WELL = Facts(
     settings=SETTINGS,
     engine=Engine(True, client="28.2", server="28.2", address="unix:///var/run/docker.sock"),
-    tools=Tools(
+    tools=ToolVersions(
         "3.256.0",
         {"pulumi": "3.272.0"},
         {"pulumi": "3.272.0"},
         {"docker": ("5.2.0",)},
         {"docker": "5.2.0"},
     ),
-    state=State(exists=True),
+    state=StackState(exists=True),
     port=Port(5434, "127.0.0.1", "container velpharma-dev", ours=True),
-    box=Box(True, "running", image_current=True, published_port=5434, volume=SETTINGS.volume),
+    container=ContainerState(
+        True, "running", image_current=True, published_port=5434, volume=SETTINGS.volume
+    ),
     volume_exists=True,
     disk=Disk(50 << 30, 100 << 30, 50 << 30, 100 << 30),
     postgres=Postgres(
         version=170006,
         version_wanted=17,
         password_accepted=True,
-        loaded_content=ID,
-        loaded_from="backups/x.sql",
+        stamp=STAMP,
     ),
     backup=BackupFile(SETTINGS.backup, exists=True, size_bytes=5 << 20),
     wanted=Wanted(content=ID, schema="s2", source="backups/x.sql"),
@@ -71,14 +75,18 @@ WELL = Facts(
 )
 
 
-def server(**values: Any) -> Facts:
+def postgres(**values: Any) -> Facts:
     assert WELL.postgres is not None
     return replace(WELL, postgres=replace(WELL.postgres, **values))
 
 
-def box(**values: Any) -> Facts:
-    assert WELL.box is not None
-    return replace(WELL, box=replace(WELL.box, **values))
+def loaded(**values: Any) -> Facts:
+    return postgres(stamp=replace(STAMP, content_id=OTHER_ID, **values))
+
+
+def container(**values: Any) -> Facts:
+    assert WELL.container is not None
+    return replace(WELL, container=replace(WELL.container, **values))
 
 
 def backup(**values: Any) -> Facts:
@@ -95,139 +103,146 @@ def test_a_healthy_stack_has_nothing_to_say() -> None:
 Check = Callable[[Facts], Finding]
 
 CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
-    ("no docker", outside.engine, replace(WELL, engine=Engine(False)), Level.unreachable,
+    ("no docker", docker.check_engine, replace(WELL, engine=Engine(False)), Level.unreachable,
      "no docker command", "Install"),
-    ("Docker not running", outside.engine, replace(WELL, engine=Engine(True, "cannot connect")),
+    ("Docker not running", docker.check_engine,
+     replace(WELL, engine=Engine(True, "cannot connect")),
      Level.unreachable, "cannot connect", "systemctl start docker"),
-    ("not in the docker group", outside.engine,
+    ("not in the docker group", docker.check_engine,
      replace(WELL, engine=Engine(True, "permission denied while trying to connect to the Docker")),
      Level.unreachable, "permission denied", "sudo usermod -aG docker"),
-    ("remote engine", outside.engine,
+    ("remote engine", docker.check_engine,
      replace(WELL, engine=Engine(True, address="ssh://x", local=False)), Level.trouble,
      "another machine", "docker context use default"),
-    ("no pulumi", outside.tools, replace(WELL, tools=replace(WELL.tools, pulumi="")),
+    ("no pulumi", pulumi.check_tools, replace(WELL, tools=replace(WELL.tools, pulumi="")),
      Level.warning, "no pulumi", "bootstrap.py"),
-    ("old package", outside.tools,
+    ("old package", pulumi.check_tools,
      replace(WELL, tools=replace(WELL.tools, packages={"pulumi": "3.1.0"})), Level.warning,
      "pulumi 3.1.0 instead of 3.272.0", "bootstrap.py up"),
-    ("missing plugin", outside.tools, replace(WELL, tools=replace(WELL.tools, plugins={})),
+    ("missing plugin", pulumi.check_tools, replace(WELL, tools=replace(WELL.tools, plugins={})),
      Level.warning, "plugin docker missing instead of 5.2.0", "bootstrap.py up"),
-    ("killed up", outside.interrupted_up,
-     replace(WELL, state=State(exists=True, pending=("creating server",),
+    ("killed up", pulumi.check_last_up,
+     replace(WELL, state=StackState(exists=True, pending=("creating server",),
                                locks=(StackLock(Path("l"), "jan", 7, False),))),
      Level.trouble, "left its lock (process 7 of jan) while creating server", "bootstrap.py up"),
-    ("half-finished up", outside.interrupted_up,
-     replace(WELL, state=State(exists=True, pending=("creating server",))), Level.trouble,
+    ("half-finished up", pulumi.check_last_up,
+     replace(WELL, state=StackState(exists=True, pending=("creating server",))), Level.trouble,
      "interrupted while creating server", "pulumi up --refresh"),
-    ("up at work", outside.interrupted_up,
-     replace(WELL, state=State(exists=True, locks=(StackLock(Path("l"), "jan", 7, True),))),
+    ("up at work", pulumi.check_last_up,
+     replace(WELL, state=StackState(exists=True, locks=(StackLock(Path("l"), "jan", 7, True),))),
      Level.note, "at work (process 7 of jan)", ""),
-    ("lock of another machine", outside.interrupted_up,
-     replace(WELL, state=State(exists=True, locks=(StackLock(Path("l"), "jan", 7, None),))),
+    ("lock of another machine", pulumi.check_last_up,
+     replace(WELL, state=StackState(exists=True, locks=(StackLock(Path("l"), "jan", 7, None),))),
      Level.note, "at work", ""),
-    ("never brought up", outside.interrupted_up, replace(WELL, state=State()), Level.note,
+    ("never brought up", pulumi.check_last_up, replace(WELL, state=StackState()), Level.note,
      "never brought up", "bootstrap.py up"),
-    ("port taken", outside.port,
+    ("port taken", docker.check_port,
      replace(WELL, port=Port(5434, "127.0.0.1", "process 9 (nc)", next_free=5435)),
      Level.trouble, "taken by process 9 (nc)", "stack NAME --port 5435"),
-    ("port of one's own stack taken", outside.port,
+    ("port of one's own stack taken", docker.check_port,
      replace(WELL, settings=replace(SETTINGS, stack="mine"),
              port=Port(5440, "127.0.0.1", "process 9 (nc)", next_free=5441)),
      Level.trouble, "taken by process 9 (nc)", "stack mine --port 5441"),
-    ("other port", outside.port, box(published_port=5440), Level.warning,
+    ("other port", docker.check_port, container(published_port=5440), Level.warning,
      "answers on 5440, the settings say 5434", "pulumi up"),
-    ("container gone", outside.container, replace(WELL, box=Box(False)), Level.unreachable,
-     "is gone; its data is still in the volume", "pulumi up --refresh"),
-    ("all gone", outside.container, replace(WELL, box=Box(False), volume_exists=False),
+    ("container gone", docker.check_container, replace(WELL, container=ContainerState(False)),
+     Level.unreachable, "is gone; its data is still in the volume", "pulumi up --refresh"),
+    ("all gone", docker.check_container,
+     replace(WELL, container=ContainerState(False), volume_exists=False),
      Level.unreachable, "velpharma-dev is gone", "bootstrap.py up"),
-    ("stopped", outside.container, box(status="exited"), Level.unreachable, "(stopped)",
+    ("stopped", docker.check_container, container(status="exited"), Level.unreachable, "(stopped)",
      "bootstrap.py up"),
-    ("killed", outside.container, box(status="exited", exit_code=137), Level.unreachable,
+    ("killed", docker.check_container, container(status="exited", exit_code=137), Level.unreachable,
      "(killed)", "data is kept"),
-    ("out of memory", outside.container,
-     box(status="exited", exit_code=137, out_of_memory=True), Level.unreachable,
+    ("out of memory", docker.check_container,
+     container(status="exited", exit_code=137, out_of_memory=True), Level.unreachable,
      "out of memory", ""),
-    ("paused", outside.container, box(status="paused"), Level.unreachable, "paused",
+    ("paused", docker.check_container, container(status="paused"), Level.unreachable, "paused",
      "docker unpause"),
-    ("crashed", outside.container,
-     box(status="exited", exit_code=1, last_words="FATAL: x"), Level.unreachable,
+    ("crashed", docker.check_container,
+     container(status="exited", exit_code=1, last_words="FATAL: x"), Level.unreachable,
      "exit code 1), its last words: FATAL: x", ""),
-    ("unhealthy", outside.container, box(health="unhealthy"), Level.warning,
+    ("unhealthy", docker.check_container, container(health="unhealthy"), Level.warning,
      "does not feel well", "logs"),
-    ("old image", outside.container, box(image_current=False), Level.note, "older image",
+    ("old image", docker.check_container, container(image_current=False), Level.note, "older image",
      "pulumi up"),
-    ("volume gone", outside.volume, replace(WELL, volume_exists=False), Level.trouble,
+    ("volume gone", docker.check_volume, replace(WELL, volume_exists=False), Level.trouble,
      "is gone, and the data in it", "load the backup"),
-    ("other volume", outside.volume,
-     replace(box(volume="old-data"), volume_exists=False), Level.warning, "is in old-data",
+    ("other volume", docker.check_volume,
+     replace(container(volume="old-data"), volume_exists=False), Level.warning, "is in old-data",
      "pulumi up --refresh"),
-    ("disk full", outside.disk, replace(WELL, disk=Disk(0, 1 << 30, 5 << 30, 9 << 30)),
+    ("disk full", docker.check_disk, replace(WELL, disk=Disk(0, 1 << 30, 5 << 30, 9 << 30)),
      Level.trouble, "the disk of the data volume is full: 0 B free", "prune"),
-    ("backups full", outside.disk, replace(WELL, disk=Disk(5 << 30, 9 << 30, 0, 9 << 30)),
+    ("backups full", docker.check_disk, replace(WELL, disk=Disk(5 << 30, 9 << 30, 0, 9 << 30)),
      Level.trouble, "the disk of backups/ is full", "prune"),
-    ("server died of it", outside.disk,
-     replace(box(status="exited", last_words="PANIC: No space left on device"),
+    ("server died of it", docker.check_disk,
+     replace(container(status="exited", last_words="PANIC: No space left on device"),
              disk=Disk(None, None, 5 << 30, 9 << 30)),
      Level.trouble, "stopped because the disk was full", "prune"),
-    ("disk nearly full", outside.disk, replace(WELL, disk=Disk(500 << 20, 9 << 30)),
+    ("disk nearly full", docker.check_disk, replace(WELL, disk=Disk(500 << 20, 9 << 30)),
      Level.warning, "500 MB of 9.0 GB free", "prune"),
-    ("silent", inside.server, server(error="no answer"), Level.unreachable, "no answer", "logs"),
-    ("no mark", inside.server, server(error="it has no mark", refused=True), Level.trouble,
+    ("silent", server.check_server, postgres(error="no answer"), Level.unreachable, "no answer",
+     "logs"),
+    ("no mark", server.check_server, postgres(error="it has no mark", refused=True), Level.trouble,
      "no mark", ""),
-    ("other version", inside.server, server(version=160001), Level.trouble,
+    ("other version", server.check_server, postgres(version=160001), Level.trouble,
      "PostgreSQL 16 runs, the settings ask for 17", "wipeVolume"),
-    ("no role", inside.role, server(role_exists=False), Level.trouble, "no role velpharma", ""),
-    ("wrong password", inside.role, server(password_accepted=False), Level.trouble,
+    ("no role", server.check_role, postgres(role_exists=False), Level.trouble,
+     "no role velpharma", ""),
+    ("wrong password", server.check_role, postgres(password_accepted=False), Level.trouble,
      "refuses the settings' password for velpharma", "doctor --fix"),
-    ("superuser", inside.role, server(role_is_superuser=True), Level.warning, "superuser",
+    ("superuser", server.check_role, postgres(role_is_superuser=True), Level.warning, "superuser",
      "NOSUPERUSER"),
-    ("not the owner", inside.role, server(role_owns_database=False), Level.warning,
+    ("not the owner", server.check_role, postgres(role_owns_database=False), Level.warning,
      "does not own", "reset"),
-    ("no database", inside.content, server(live_exists=False), Level.unreachable,
+    ("no database", server.check_content, postgres(live_exists=False), Level.unreachable,
      "no database velpdevdb", "refresh"),
-    ("unknown data", inside.content, server(loaded_content=""), Level.warning,
+    ("unknown data", server.check_content, postgres(stamp=None), Level.warning,
      "not loaded by this project", "pulumi up"),
-    ("stale", inside.content, server(loaded_content=OTHER_ID), Level.warning,
+    ("stale", server.check_content, loaded(), Level.warning,
      "this checkout has aaaaaaaaaaaa", "pulumi up"),
-    ("other schema", inside.content, server(loaded_content=OTHER_ID, loaded_schema="s1"),
+    ("other schema", server.check_content, loaded(schema_id="s1"),
      Level.warning, "postgres/init/ has another schema", "pulumi up"),
-    ("undone", inside.content, server(loaded_content=OTHER_ID, undone=True), Level.warning,
+    ("undone", server.check_content, loaded(origin="undo"), Level.warning,
      "brought back by undo", "pulumi up"),
-    ("changed here", inside.content, server(local_changes="vpv4.products (1 added)"),
+    ("changed here", server.check_content, postgres(local_changes="vpv4.products (1 added)"),
      Level.note, "changed here: vpv4.products (1 added)", "reset"),
-    ("bulk mode", inside.bulk_mode, server(bulk_mode_s=60.0), Level.note, "on for 1 min",
+    ("bulk mode", server.check_bulk_mode, postgres(bulk_mode_s=60.0), Level.note, "on for 1 min",
      "bulk off"),
-    ("bulk mode overdue", inside.bulk_mode, server(bulk_mode_s=9 * 3600.0), Level.warning,
+    ("bulk mode overdue", server.check_bulk_mode, postgres(bulk_mode_s=9 * 3600.0), Level.warning,
      "longer than 8 h", "bulk off"),
-    ("autovacuum off", inside.bulk_mode, server(autovacuum=False), Level.warning,
+    ("autovacuum off", server.check_bulk_mode, postgres(autovacuum=False), Level.warning,
      "whole server", "ALTER SYSTEM RESET"),
-    ("table without autovacuum", inside.bulk_mode, server(autovacuum_off=("vpv4.x",)),
+    ("table without autovacuum", server.check_bulk_mode, postgres(autovacuum_off=("vpv4.x",)),
      Level.note, "off for vpv4.x", "RESET (autovacuum_enabled)"),
-    ("blocker", inside.locks, server(idle_in_transaction=(Idler(5, "DBeaver", 90, 2),)),
+    ("blocker", server.check_locks, postgres(idle_in_transaction=(Idler(5, "DBeaver", 90, 2),)),
      Level.warning, "DBeaver is idle inside a transaction for 1 min 30 s and blocks 2 other",
      "pg_terminate_backend(5)"),
-    ("sleeper", inside.locks, server(idle_in_transaction=(Idler(5, "DBeaver", 900, 0),)),
+    ("sleeper", server.check_locks, postgres(idle_in_transaction=(Idler(5, "DBeaver", 900, 0),)),
      Level.note, "DBeaver is idle", "pg_terminate_backend(5)"),
-    ("hung operation", inside.locks, server(operation="vpdb load", operation_s=4000),
+    ("hung operation", server.check_locks, postgres(operation="vpdb load", operation_s=4000),
      Level.warning, "has held this project's lock for 1 h 6 min", "cleans up"),
-    ("unfinished", inside.unfinished, server(unfinished=("velpdevdb_build_1",)), Level.note,
+    ("unfinished", server.check_leftovers, postgres(unfinished=("velpdevdb_build_1",)), Level.note,
      "left velpdevdb_build_1", "prune"),
-    ("slow loader", inside.loader, server(row_by_row=(RowByRow(5, "VelLoader", 800, 801),)),
+    ("slow loader", server.check_loader,
+     postgres(slow_loader=SlowLoader("VelLoader", 800, 801)),
      Level.warning, "VelLoader loads slowly: 800 commits/s for 801 rows/s", "bulk on"),
-    ("no backup", files.backup, backup(exists=False), Level.note, "is loaded instead", "dump"),
-    ("no backup, none to load", files.backup,
+    ("no backup", files.check_backup, backup(exists=False), Level.note, "is loaded instead",
+     "dump"),
+    ("no backup, none to load", files.check_backup,
      replace(backup(exists=False), wanted=Wanted(error="the setting asks for it")),
      Level.trouble, "there is no", "asks for it"),
-    ("refused backup", files.backup, backup(refused="x.sql: a Git LFS pointer", remedy="pull"),
+    ("refused backup", files.check_backup,
+     backup(refused="x.sql: a Git LFS pointer", remedy="pull"),
      Level.trouble, "Git LFS pointer", "pull"),
-    ("killed dump", files.backup, backup(leftovers=(Path("backups/.tmp-1"),)), Level.note,
+    ("killed dump", files.check_backup, backup(leftovers=(Path("backups/.tmp-1"),)), Level.note,
      ".tmp-1", "doctor --fix"),
-    ("too large", files.backup_size, backup(size_bytes=60 << 20), Level.warning,
+    ("too large", files.check_backup_size, backup(size_bytes=60 << 20), Level.warning,
      "60 MB; GitHub warns", "Git LFS"),
-    ("team ahead", files.team,
+    ("team ahead", files.check_team,
      replace(WELL, team=Team(True, behind=2, upstream="origin/main")), Level.warning,
      "origin/main has 2 commits on the backup", "git pull"),
-    ("changed file", files.team, replace(WELL, team=Team(True, modified=True)), Level.note,
+    ("changed file", files.check_team, replace(WELL, team=Team(True, modified=True)), Level.note,
      "not what is committed", "git checkout"),
 ]  # fmt: skip
 
@@ -249,13 +264,13 @@ def test_each_trouble_has_its_line_and_its_remedy(
 
 
 ALRIGHT: list[tuple[str, Check, Facts]] = [
-    ("nobody has the port and nobody runs", outside.port,
-     replace(WELL, port=Port(5434, "127.0.0.1"), box=Box(False))),
-    ("a large file in Git LFS", files.backup_size, backup(size_bytes=60 << 20, git_lfs=True)),
-    ("a build under way is no leftover", inside.unfinished,
-     server(unfinished=("velpdevdb_build_1",), operation="vpdb load")),
-    ("a short operation", inside.locks, server(operation="vpdb load", operation_s=5)),
-    ("an encrypted password is not judged", inside.role, server(password_accepted=None)),
+    ("nobody has the port and nobody runs", docker.check_port,
+     replace(WELL, port=Port(5434, "127.0.0.1"), container=ContainerState(False))),
+    ("a large file in Git LFS", files.check_backup_size, backup(size_bytes=60 << 20, git_lfs=True)),
+    ("a build under way is no leftover", server.check_leftovers,
+     postgres(unfinished=("velpdevdb_build_1",), operation="vpdb load")),
+    ("a short operation", server.check_locks, postgres(operation="vpdb load", operation_s=5)),
+    ("an encrypted password is not judged", server.check_role, postgres(password_accepted=None)),
 ]  # fmt: skip
 
 
@@ -288,7 +303,7 @@ def test_the_worst_decides_the_exit_code(levels: list[Level], code: int) -> None
     assert exit_code([Finding(level, "") for level in levels]) == code
 
 
-class TestRowByRow:
+class TestSlowLoader:
     @staticmethod
     def look(at: float, commits: int, rows: int, *pids: int) -> list[dict[str, Any]]:
         return [
@@ -297,18 +312,18 @@ class TestRowByRow:
         ]
 
     def test_a_commit_a_row_is_slow(self) -> None:
-        (found,) = row_by_row(self.look(1, 0, 0, 7), self.look(3, 400, 402, 7))
-        assert (found.pid, found.commits_s, found.rows_s) == (7, 200, 201)
+        found = slow_loader(self.look(1, 0, 0, 7), self.look(3, 400, 402, 7))
+        assert found == SlowLoader("loader 7", 200, 201)
 
     @pytest.mark.parametrize(
         ("commits", "rows", "why"),
         [(2, 2000, "batches"), (400, 0, "only reads"), (4, 4, "somebody at a keyboard")],
     )
     def test_everything_else_is_not(self, commits: int, rows: int, why: str) -> None:
-        assert row_by_row(self.look(1, 0, 0, 7), self.look(3, commits, rows, 7)) == [], why
+        assert slow_loader(self.look(1, 0, 0, 7), self.look(3, commits, rows, 7)) is None, why
 
     def test_who_ended_meanwhile_is_not_judged(self) -> None:
-        assert row_by_row(self.look(1, 0, 0, 7), self.look(3, 400, 400, 8)) == []
+        assert slow_loader(self.look(1, 0, 0, 7), self.look(3, 400, 400, 8)) is None
 
 
 @pytest.mark.parametrize(
@@ -369,7 +384,7 @@ class TestPulumiState:
 
     def test_nothing_there(self, tmp_path: Path) -> None:
         settings = self.lay_out(tmp_path, {})
-        assert look_at_state(settings, {}) == State()
+        assert look_at_state(settings, {}) == StackState()
 
     def test_pending_operations_and_the_lock_of_a_dead_process(self, tmp_path: Path) -> None:
         urn = "urn:pulumi:dev::velpharma::docker:index/container:Container::server"
@@ -404,8 +419,8 @@ class TestPulumiState:
     def test_the_repair_removes_a_dead_ones_lock_whole_and_no_other(self, tmp_path: Path) -> None:
         write_lock(tmp_path, pid=dead_pid())
         write_lock(tmp_path, pid=os.getpid(), name="2", at="2999-01-01T00:00:00Z")
-        facts = replace(WELL, state=State(exists=True, locks=tuple(read_locks(tmp_path))))
-        assert "the lock of the killed" in FIXES["clear_locks"](SETTINGS, facts)
+        facts = replace(WELL, state=StackState(exists=True, locks=tuple(read_locks(tmp_path))))
+        assert "the lock of the killed" in FIXES["clear_locks"](facts)
         assert {path.name for path in tmp_path.iterdir()} == {"2.json", "2.json.attrs"}
 
     def test_an_operation_without_a_name(self) -> None:

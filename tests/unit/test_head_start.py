@@ -12,11 +12,17 @@ import psycopg2
 import pytest
 
 from components import prefetch as head_start
+from components.settings import PROJECT_DIR
 from pgseed.errors import BackupRefused, SeedError, ServerUnreachable
+from pgseed.seed import Seed
+from vpdb.config import load_settings
 
-SMALL = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=9_000_000))
-LARGE = SimpleNamespace(backup=SimpleNamespace(uncompressed_bytes=head_start.LARGEST_BACKUP + 1))
-WITHOUT_BACKUP = SimpleNamespace(backup=None)
+SEED = Seed(schema_files=(), owner="velpharma")
+SMALL = SimpleNamespace(seed=SEED, backup=SimpleNamespace(uncompressed_bytes=9_000_000))
+LARGE = SimpleNamespace(
+    seed=SEED, backup=SimpleNamespace(uncompressed_bytes=head_start.LARGEST_BACKUP + 1)
+)
+WITHOUT_BACKUP = SimpleNamespace(seed=SEED, backup=None)
 
 
 def begin(
@@ -29,19 +35,20 @@ def begin(
 ) -> list[Any]:
     prepared: list[Any] = []
 
-    def prepare(_server: object, _settings: object, content: object) -> None:
-        prepared.append(content)
+    def prepare(_live: object, seed: object) -> None:
+        assert isinstance(seed, Seed)
+        prepared.append(seed.id)
         if fails is not None:
             raise fails
 
-    monkeypatch.setattr("pgseed.live.load.prepare_load", prepare)
+    monkeypatch.setattr("pgseed.live.database.LiveDatabase.prepare", prepare)
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
     finding: Future[Any] = Future()
     if found:
         finding.set_result(SimpleNamespace())
     else:
         finding.set_exception(ServerUnreachable("there is none"))
-    head_start.begin(finding, SimpleNamespace(), content)  # type: ignore[arg-type]
+    head_start.begin(finding, load_settings(PROJECT_DIR, "dev"), content)
     for thread in threading.enumerate():
         if thread.name == "head start":
             thread.join()
@@ -50,7 +57,7 @@ def begin(
 
 @pytest.mark.parametrize("content", [SMALL, WITHOUT_BACKUP], ids=["backup", "none"])
 def test_an_up_begins_early(monkeypatch: pytest.MonkeyPatch, content: Any) -> None:
-    assert begin(monkeypatch, content) == [content]
+    assert begin(monkeypatch, content) == [SEED.id]
 
 
 def test_a_preview_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +78,7 @@ def test_a_load_that_takes_long_is_left_to_the_seed_and_its_progress(
 def test_what_fails_is_left_to_the_seed_to_say(
     monkeypatch: pytest.MonkeyPatch, error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert begin(monkeypatch, SMALL, fails=error) == [SMALL]
+    assert begin(monkeypatch, SMALL, fails=error) == [SEED.id]
     assert capsys.readouterr().err == ""
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from vpdb.monitor import container, frame, render, sections
+from vpdb.monitor import frame, render, sections, usage
 from vpdb.monitor.collect import session, under_way
 from vpdb.monitor.keys import PACES_S, press
 from vpdb.monitor.model import (
-    Container,
-    Database,
+    Activity,
+    ListedDatabase,
     Sample,
     ServerCounters,
-    Session,
     TableCounters,
+    Usage,
     View,
     Work,
 )
@@ -46,7 +46,7 @@ SERVER = ServerCounters(
 )
 
 
-def a_session(pid: int, *blocked_by: int, **values: Any) -> Session:
+def a_session(pid: int, *blocked_by: int, **values: Any) -> Activity:
     given = {
         "database": "velpdevdb",
         "user": "velpharma",
@@ -59,7 +59,7 @@ def a_session(pid: int, *blocked_by: int, **values: Any) -> Session:
         "query_s": 1.0,
         "query": "SELECT 1",
     }
-    return Session(pid=pid, blocked_by=blocked_by, **{**given, **values})
+    return Activity(pid=pid, blocked_by=blocked_by, **{**given, **values})
 
 
 def a_table(name: str = "vpv4.products", **values: Any) -> TableCounters:
@@ -238,8 +238,8 @@ def busy_frame() -> Any:
         *(a_session(n, 1, waits_for="ShareLock on vpv4.products") for n in range(2, 40)),
     )
     tables = tuple(a_table(f"vpv4.table_{n}", oid=n) for n in range(60))
-    databases = (Database("velpdevdb_kept_20261101_120000", "kept", 5 << 20, ""),)
-    box = Container(12.5, 90 << 20, 8 << 30)
+    databases = (ListedDatabase("velpdevdb_kept_20261101_120000", "kept", 5 << 20, ""),)
+    box = Usage(12.5, 90 << 20, 8 << 30)
     for at in (1000.0, 1002.0):
         made = history.add(
             a_sample(
@@ -305,7 +305,7 @@ class TestScreen:
 
     def test_at_80_columns_no_figure_of_the_machine_is_cut(self) -> None:
         server = replace(SERVER, database_bytes=114 << 20, volume_bytes=303 << 20)
-        box = Container(180.5, 238 << 20, 24 << 30)
+        box = Usage(180.5, 238 << 20, 24 << 30)
         sample = a_sample(1, server, container=box)
         made = frame.History().add(sample)
         for width, memory in ((80, "memory 238 MB · "), (120, "memory 238 MB of 24 GB · ")):
@@ -381,7 +381,7 @@ class TestDockerStats:
     LINE = '\x1b[H{"CPUPerc":"49.70%","MemUsage":"80.98MiB / 23.54GiB","Name":"x"} \x1b[K'
 
     def test_a_line_of_the_stream(self) -> None:
-        found = container.parse(self.LINE)
+        found = usage.parse(self.LINE)
         assert found is not None
         assert found.cpu_percent == 49.7
         assert found.memory_bytes == round(80.98 * 2**20)
@@ -391,17 +391,17 @@ class TestDockerStats:
         ["", "\x1b[J", "{", '{"CPUPerc":"--","MemUsage":"-- / --"}', '{"MemUsage":"1B / 1B"}'],
     )
     def test_what_says_nothing_is_nothing(self, line: str) -> None:
-        assert container.parse(line) is None
+        assert usage.parse(line) is None
 
     @pytest.mark.parametrize(
         ("text", "size"), [("0B", 0), ("1.5kB", 1500), ("2KiB", 2048), (" 1GiB ", 2**30)]
     )
     def test_sizes(self, text: str, size: int) -> None:
-        assert container.parse_size(text) == size
+        assert usage.parse_size(text) == size
 
     def test_an_unknown_unit_is_refused(self) -> None:
         with pytest.raises(ValueError, match="not a size"):
-            container.parse_size("5 parsec")
+            usage.parse_size("5 parsec")
 
 
 class TestKeys:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,10 +14,11 @@ from components.settings import PROJECT_DIR, read_settings
 from pgseed.changes.local_changes import Changes, TableChange
 from pgseed.databases.stamp import Database, Stamp
 from pgseed.live.status import Status
+from pgseed.seed import Seed as Content
 from tests.unit.recording import Recording, record
 from vpdb import bulk
 from vpdb.config import Settings, project_defaults
-from vpdb.content import Content, choose_content
+from vpdb.content import choose_content
 from vpdb.server.server_probe import Sighting
 
 OLD: dict[str, Any] = {
@@ -166,23 +166,13 @@ def settings_with(**values: object) -> Settings:
 def status_with(
     *, live: str, wanted: str, changes: Changes, kept: tuple[Database, ...] = ()
 ) -> Status:
-    content = Content(
-        content_id=wanted,
-        source="backup",
-        label="backups/x.sql",
-        reason="it is there",
-        path=None,
-        tables={},
-        user_file=Path("01"),
-        schema_files=(),
-        db_schema="vpv4",
-        user="velpharma",
-    )
+    seed = Content(schema_files=(), schema="vpv4", owner="velpharma", label="backups/x.sql")
+    live_id = seed.id if live == wanted else live
     return Status(
-        live=Stamp(content_id=live),
+        live=Stamp(content_id=live_id),
         exists=True,
         changes=changes,
-        wanted=content,
+        wanted=seed,
         templates=(),
         kept=kept,
         snapshots=(),
@@ -223,7 +213,7 @@ def test_what_only_lives_on_the_volume_is_named() -> None:
 
 
 def bulk_mode(**changes: Any) -> bulk.BulkMode:
-    long_ago = datetime.fromtimestamp(0, timezone.utc)
+    long_ago = datetime.fromtimestamp(0, UTC)
     return bulk.BulkMode(**{"since": long_ago, "tables": ("vpv4.products",), **changes})
 
 
@@ -233,7 +223,7 @@ def bulk_mode(**changes: Any) -> bulk.BulkMode:
         (None, "false", ""),
         # Switched on by hand or by the setting: nobody ends it but its owner.
         (bulk_mode(), "false", "python -m vpdb bulk off"),
-        (bulk_mode(since=datetime.now(timezone.utc)), "false", ""),
+        (bulk_mode(since=datetime.now(UTC)), "false", ""),
         (bulk_mode(release="2026-11"), "false", "`pulumi up` switches it off"),
         (bulk_mode(release="2026-11", release_runs=True), "false", "longer than"),
         (bulk_mode(release="2026-11"), "true", "longer than"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -31,12 +31,10 @@ def test_a_holder_is_judged_by_host_life_and_age(
     assert is_dead(holder, host="here", started_at=lambda _pid: started) is verdict
 
 
-def test_a_lock_is_read_as_pulumi_writes_it() -> None:
-    text = (
-        '{"pid":13239,"username":"root","hostname":"vm",'
-        '"timestamp":"2026-11-22T19:00:25.292917407Z"}'
-    )
-    since = datetime(2026, 11, 22, 19, 0, 25, tzinfo=timezone.utc).timestamp()
+@pytest.mark.parametrize("at", ["19:00:25.292917407Z", "14:00:25.292917407-05:00"])
+def test_a_lock_is_read_as_pulumi_writes_it(at: str) -> None:
+    text = f'{{"pid":13239,"username":"root","hostname":"vm","timestamp":"2026-11-22T{at}"}}'
+    since = datetime(2026, 11, 22, 19, 0, 25, 292917, tzinfo=UTC).timestamp()
     assert read_holder(text) == Holder(13239, "vm", since, "root")
 
 

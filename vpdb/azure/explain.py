@@ -1,4 +1,4 @@
-"""What libpq and a server say, in words that help."""
+"""Failures of libpq, psql and pg_dump: the cause in plain words, and what to do."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _EXPLANATIONS = (
 
 
 def explain(stderr: str) -> tuple[str, str]:
-    """Give the cause and what to do for what psql or pg_dump wrote to stderr."""
+    """Return the cause and what to do for what psql or pg_dump wrote to stderr."""
     low = stderr.lower()
     for words, cause, remedy in _EXPLANATIONS:
         if words in low:

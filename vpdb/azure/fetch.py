@@ -8,49 +8,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pgseed.backup.compress import compress, compression_of
 from pgseed.backup.model import Backup
 from pgseed.backup.reader import read_backup
-from pgseed.backup.work_folder import work_folder
+from pgseed.backup.work_folder import put_in_place, work_folder
 from pgseed.diff.backups import BackupDiff, compare_backups
-from pgseed.dumping.canonical import write_dump
+from pgseed.dumping import DumpOptions, dump
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server
 from vpdb.azure.production import Production, ProductionFailed, client_version, refusal
-from vpdb.backups.dated_copies import dated_name, plan_retention
+from vpdb.backups.dated_copies import keep_dated_copy
 from vpdb.backups.team_dump import schema_columns
 from vpdb.backups.verify import restored
 from vpdb.config import Settings
-
-Agree = Callable[["Fetched"], None]
+from vpdb.server.docker_server import DockerServer
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Production's data, complete and tried out; `replaces` is what stands at `target` now."""
+    """Production's data, complete and tried out; `difference` to what stands at `target` now."""
 
     backup: Backup
     target: Path
-    replaces: Backup | None
     difference: BackupDiff | None
     kept: Path | None = None
 
 
-def check(production: Production) -> None:
-    """Connect once, and raise ProductionFailed for a server that cannot or must not be dumped."""
-    text = refusal(production.probe(), production, client_version(production.container))
-    if text:
-        raise ProductionFailed(text)
-
-
 def fetch(
-    server: Server,
-    settings: Settings,
+    server: DockerServer,
     production: Production,
     target: Path,
-    agree: Agree,
+    agree: Callable[[Fetched], None],
     progress: Progress = quiet,
-    now: datetime | None = None,
 ) -> Fetched:
     """Dump production and replace `target` by it, the old one kept as a dated copy.
 
@@ -58,70 +47,53 @@ def fetch(
     proves it and gives it the canonical form. `agree` is asked before anything is replaced, and
     raises to stop. Whatever fails, `target` is as it was.
     """
+    settings = production.settings
     if settings.azure_schema != settings.db_schema:
         raise ProductionFailed(
             f"failed to take over production's data: its schema is {settings.azure_schema}, this"
             f" stack's is {settings.db_schema}. Set `pulumi config set azureSchema` or schema"
         )
     progress("look at production", 0, 0)
-    check(production)
+    refused = refusal(production.probe(), settings, client_version(settings.container))
+    if refused:
+        raise ProductionFailed(refused)
     with work_folder(target.parent) as folder:
         raw, canonical = folder / "production.sql", folder / "canonical.sql"
         progress("dump production", 0, 0)
         production.dump(raw)
         expected = schema_columns(server, settings, progress)
         with restored(server, settings, raw, progress) as (database, _):
-            backup = write_dump(
-                lambda: server.connect(database, purpose="azure-backup"),
-                canonical,
-                schema=settings.db_schema,
-                expected=expected,
-                progress=progress,
+            options = DumpOptions(expected=expected, progress=progress)
+            backup = dump(
+                server, database, canonical, schema=settings.db_schema, options=options
             ).backup
         old = _readable(target, settings)
         difference = compare_backups(old, backup, progress=progress) if old else None
-        fetched = Fetched(backup, target, old, difference)
-        agree(fetched)
-        kept = keep_aside(target, settings.dump_retention, now or datetime.now())
-        final = write_or_move(canonical, target, settings, progress)
-        return Fetched(final, target, old, difference, kept)
+        agree(Fetched(backup, target, difference))
+        kept = _keep(target, settings, progress)
+        finished = canonical
+        if compression_of(target) != "none":
+            finished = canonical.with_name(f"canonical{target.suffix}")
+            compress(canonical, finished, progress)
+        put_in_place(finished, target)
+    final = read_backup(target, schema=settings.db_schema, progress=progress)
+    return Fetched(final, target, difference, kept)
 
 
-def write_or_move(canonical: Path, target: Path, settings: Settings, progress: Progress) -> Backup:
-    """Put the canonical file in place, compressed where the target's name asks for it."""
-    from pgseed.backup.compress import compress, compression_of
-    from pgseed.backup.work_folder import put_in_place
+def _keep(target: Path, settings: Settings, progress: Progress) -> Path | None:
+    """Copy what is about to be replaced under a dated name, even where the setting keeps none.
 
-    finished = canonical
-    if compression_of(target) != "none":
-        finished = canonical.with_name(f"canonical{target.suffix}")
-        compress(canonical, finished, progress)
-    put_in_place(finished, target)
-    return read_backup(target, schema=settings.db_schema, progress=progress)
-
-
-def keep_aside(target: Path, keep: int, now: datetime) -> Path | None:
-    """Copy the file that is about to be replaced under a dated name, however many there are.
-
-    The newest copies stay as the setting says, but this one always does: it may be the only one
-    of data that came from elsewhere.
+    It may be the only file with data that came from elsewhere.
     """
     if not target.exists():
         return None
-    copy = target.parent / dated_name(target.name, now)
-    with work_folder(target.parent) as work:
-        import shutil
-
-        shutil.copy2(target, work / copy.name)
-        (work / copy.name).replace(copy)
-    names = (path.name for path in target.parent.iterdir())
-    for name in plan_retention(names, target.name, max(1, keep)).remove:
-        (target.parent / name).unlink()
+    keep = max(1, settings.dump_retention)
+    copy, _ = keep_dated_copy(target, keep=keep, now=datetime.now(), progress=progress)
     return copy
 
 
 def _readable(path: Path, settings: Settings) -> Backup | None:
-    """What stands at the target; None where it is missing or damaged (the emergency, perhaps)."""
+    """Read what stands at the target; None where it is missing or damaged."""
     if path.exists():
         with contextlib.suppress(BackupRefused):
             return read_backup(path, schema=settings.db_schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pgseed.errors import SeedError
+from vpdb import docker
 from vpdb.azure.explain import explain
 from vpdb.config import Settings
 from vpdb.queries import query
@@ -46,36 +48,20 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """How to reach the production database; `container` is where the client programs run."""
+    """The production database of the settings; the stack's container runs the client programs."""
 
-    container: str
-    host: str
-    database: str
-    user: str
-    db_schema: str
+    settings: Settings
     password: str = field(repr=False)
     roots: bytes = field(repr=False)
 
-    @classmethod
-    def of(cls, settings: Settings, password: str, roots: bytes) -> Production:
-        return cls(
-            container=settings.container,
-            host=settings.azure_host,
-            database=settings.azure_database,
-            user=settings.azure_user,
-            db_schema=settings.azure_schema,
-            password=password,
-            roots=roots,
-        )
-
     @property
     def conninfo(self) -> str:
-        """What libpq is told, the password apart: verified TLS, read-only, no waiting for ever."""
+        """The connection string without the password: verified TLS, read-only, with time limits."""
         parts = {
-            "host": self.host,
+            "host": self.settings.azure_host,
             "port": "5432",
-            "dbname": self.database,
-            "user": self.user,
+            "dbname": self.settings.azure_database,
+            "user": self.settings.azure_user,
             "sslmode": "verify-full",
             "sslcertmode": "disable",
             "gssencmode": "disable",
@@ -92,7 +78,7 @@ class Production:
     def psql(self, script_name: str) -> Any:
         """Run one of this package's psql scripts there; give the JSON it prints."""
         command = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1"]
-        command += ["-v", f"schema={self.db_schema}", "-d", self.conninfo, "-f", "-"]
+        command += ["-v", f"schema={self.settings.azure_schema}", "-d", self.conninfo, "-f", "-"]
         done = self._run(command, query(script_name).encode(), subprocess.PIPE)
         return json.loads(done)
 
@@ -105,7 +91,7 @@ class Production:
         """Write pg_dump's data of the schema to a file; ProductionFailed leaves a partial one."""
         with target.open("wb") as out:
             # Quoted, so that pg_dump does not take the name for a pattern.
-            pattern = '"' + self.db_schema.replace('"', '""') + '"'
+            pattern = '"' + self.settings.azure_schema.replace('"', '""') + '"'
             command = ["pg_dump", "--data-only", f"--schema={pattern}", "--no-password"]
             command += ["--lock-wait-timeout=30s", "--encoding=UTF8", "--dbname", self.conninfo]
             self._run(command, b"", out)
@@ -113,39 +99,31 @@ class Production:
     def _run(self, command: Sequence[str], stdin: bytes, stdout: int | IO[bytes]) -> bytes:
         # `-e NAME` without a value takes it from docker's own environment: it stands in no
         # argument list, neither here nor in the container.
-        process = subprocess.Popen(
+        done = subprocess.run(
             [
-                *("docker", "exec", "-i", "-e", "PGPASSWORD", self.container),
+                *("docker", "exec", "-i", "-e", "PGPASSWORD", self.settings.container),
                 *("sh", "-c", _WITH_ROOTS, "sh", str(len(self.roots)), *command),
             ],
-            stdin=subprocess.PIPE,
+            input=self.roots + stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
             env={**os.environ, "PGPASSWORD": self.password},
+            check=False,
         )
-        try:
-            output, errors = process.communicate(self.roots + stdin)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        if process.returncode:
-            raise self.failure(errors.decode(errors="replace"))
-        return output or b""
-
-    def failure(self, stderr: str) -> ProductionFailed:
-        """Word what psql or pg_dump said."""
-        cause, remedy = explain(stderr)
-        return ProductionFailed(f"failed to read {self.database} on {self.host}: {cause}. {remedy}")
+        if done.returncode:
+            cause, remedy = explain(done.stderr.decode(errors="replace"))
+            place = f"{self.settings.azure_database} on {self.settings.azure_host}"
+            raise ProductionFailed(f"failed to read {place}: {cause}. {remedy}")
+        return done.stdout or b""
 
 
-def refusal(probe: Probe, production: Production, client_version: int) -> str:
-    """Say why this server cannot be dumped; "" when it can.
+def refusal(probe: Probe, settings: Settings, client_version: int) -> str:
+    """Return why this server cannot be dumped; "" when it can.
 
     Versions are majors times 10,000, as server_version_num. A pg_dump refuses newer servers, and
     with good reason: it does not know what they hold.
     """
-    place = f"failed to dump {production.database} on {production.host}"
+    place = f"failed to dump {settings.azure_database} on {settings.azure_host}"
     if probe.version // 10000 > client_version // 10000:
         return (
             f"{place}: it runs PostgreSQL {probe.version // 10000}, and pg_dump in the container is"
@@ -156,25 +134,23 @@ def refusal(probe: Probe, production: Production, client_version: int) -> str:
         return f"{place}: the connection is not encrypted. Nothing was read"
     if not probe.schema_exists:
         return (
-            f"{place}: there is no schema {production.db_schema}."
+            f"{place}: there is no schema {settings.azure_schema}."
             " Correct `pulumi config set azureSchema`"
         )
     if not probe.may_use_schema or probe.unreadable:
-        what = ", ".join(probe.unreadable[:5]) or f"schema {production.db_schema}"
+        what = ", ".join(probe.unreadable[:5]) or f"schema {settings.azure_schema}"
         return (
-            f"{place}: user {production.user} may not read {what}."
+            f"{place}: user {settings.azure_user} may not read {what}."
             " Have the role granted SELECT on the schema's tables"
         )
     return ""
 
 
 def client_version(container: str) -> int:
-    """The major version of the container's pg_dump, times 10,000."""
-    from vpdb import docker
-
-    # "pg_dump (PostgreSQL) 17.6 (Debian …)"
-    words = docker.execute(container, ["pg_dump", "--version"]).decode().split()
-    return int(words[2].split(".")[0].rstrip("abcdefghijklmnopqrstuvwxyz")) * 10000
+    """Return the major version of the container's pg_dump, times 10,000."""
+    # "pg_dump (PostgreSQL) 17.6 (Debian …)"; a test version is 18beta1
+    said = docker.execute(container, ["pg_dump", "--version"]).decode()
+    return int(re.findall(r"\d+", said)[0]) * 10000
 
 
 def _quoted(value: str) -> str:

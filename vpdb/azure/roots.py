@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from pgseed.errors import SeedError
@@ -20,7 +20,7 @@ SYSTEM_FILES = (
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
-def read_roots(given: Path | None) -> bytes:
+def read_roots(given: Path | None, system: Sequence[str] = SYSTEM_FILES) -> bytes:
     """Read the PEM bundle that --root-cert names, else this machine's own.
 
     Raises SeedError: without roots nothing can be verified, and unverified is not an option.
@@ -39,18 +39,12 @@ def read_roots(given: Path | None) -> bytes:
                 " Convert it: openssl x509 -inform der -in FILE -out FILE.pem"
             )
         return pem
-    for path in _system_files():
+    # OpenSSL's own convention wins, then what this Python's OpenSSL was built for.
+    own = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile)
+    for path in map(Path, filter(None, (*own, *system))):
         if path.is_file() and _BEGIN in (pem := path.read_bytes()):
             return pem
     raise SeedError(
         "failed to find this machine's root certificates: none of the usual files is there."
         " Install the package ca-certificates, or name a PEM file with --root-cert"
     )
-
-
-def _system_files() -> Iterable[Path]:
-    # OpenSSL's own convention wins, then what this Python's OpenSSL was built for.
-    for name in (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile):
-        if name:
-            yield Path(name)
-    yield from map(Path, SYSTEM_FILES)

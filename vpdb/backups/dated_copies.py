@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -75,39 +74,30 @@ def plan_retention(names: Iterable[str], current: str, keep: int) -> Retention:
 def keep_dated_copy(
     target: Path, *, keep: int, now: datetime, progress: Progress = quiet
 ) -> tuple[Path | None, Retention]:
-    """Copy a new dump under a dated name, then compress and remove older copies.
+    """Copy a file under a dated name, then thin out older copies.
 
     Returns the copy (None where `keep` is 0) and what was done to the others.
     """
-    folder = target.parent
-    copy = folder / dated_name(target.name, now) if keep else None
-    with work_folder(folder) as work:
-        if copy is not None:
-            _copy(target, work / copy.name)
+    copy = target.parent / dated_name(target.name, now) if keep else None
+    if copy is not None:
+        with work_folder(target.parent) as work:
+            shutil.copyfile(target, work / copy.name)
             (work / copy.name).replace(copy)
-        retention = plan_retention((path.name for path in folder.iterdir()), target.name, keep)
+    return copy, thin_out(target, keep, progress)
+
+
+def thin_out(target: Path, keep: int, progress: Progress = quiet) -> Retention:
+    """Compress and remove older dated copies of a file, whether it is there itself or not."""
+    folder = target.parent
+    retention = plan_retention((path.name for path in folder.iterdir()), target.name, keep)
+    with work_folder(folder) as work:
         for name in retention.compress:
             compress(folder / name, work / f"{name}.gz", progress)
             (work / f"{name}.gz").replace(folder / f"{name}.gz")
             (folder / name).unlink()
     for name in retention.remove:
         (folder / name).unlink()
-    return copy, retention
-
-
-def _copy(source: Path, target: Path) -> None:
-    """By the kernel where it can: without passing the bytes through here, shared if possible."""
-    copy_range = getattr(os, "copy_file_range", None)
-    with source.open("rb") as old, target.open("xb") as new:
-        try:
-            while copy_range and copy_range(old.fileno(), new.fileno(), 1 << 30):
-                pass
-        except OSError:
-            old.seek(0)
-            new.truncate(0)
-            new.seek(0)
-        if not os.fstat(new.fileno()).st_size:
-            shutil.copyfileobj(old, new, 1024 * 1024)
+    return retention
 
 
 @dataclass(frozen=True, slots=True)

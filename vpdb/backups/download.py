@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from pgseed.backup.work_folder import keep_newest
 from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet
 from pgseed.units import size
@@ -61,16 +62,17 @@ def fetch_backup(
     shown = without_secrets(url)
     try:
         if target.exists():
-            if _sha256(target, progress) == sha256:
+            if _sha256(target) == sha256:
                 os.utime(target)
                 return target
             target.unlink()  # damaged in the cache
         cache.mkdir(parents=True, exist_ok=True)
         partial = cache / f"{sha256}.part"
         _download(urlunsplit(parts), shown, partial, progress, context)
-        _check(partial, sha256, shown, progress)
+        _check(partial, sha256, shown)
         partial.replace(target)
-        _drop_old(cache)
+        # Without this the cache would grow with every release.
+        keep_newest((path for path in cache.iterdir() if _SHA256.match(path.name)), _KEPT)
     except OSError as error:
         raise FetchFailed(f"failed to get the backup from {shown}: {_reason(error)}") from error
     return target
@@ -218,8 +220,8 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
-def _check(partial: Path, sha256: str, shown: str, progress: Progress) -> None:
-    found = _sha256(partial, progress)
+def _check(partial: Path, sha256: str, shown: str) -> None:
+    found = _sha256(partial)
     if found == sha256:
         return
     held = partial.stat().st_size
@@ -231,19 +233,6 @@ def _check(partial: Path, sha256: str, shown: str, progress: Progress) -> None:
     )
 
 
-def _sha256(path: Path, progress: Progress) -> str:
-    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        while chunk := file.read(4 * _CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(f"checking {path.name[:12]}", done, total)
-    return digest.hexdigest()
-
-
-def _drop_old(cache: Path) -> None:
-    """Keep the files used last; without this the cache would grow with every release."""
-    files = [path for path in cache.iterdir() if _SHA256.match(path.name) and path.is_file()]
-    files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[_KEPT:]:
-        path.unlink()
+        return hashlib.file_digest(file, "sha256").hexdigest()

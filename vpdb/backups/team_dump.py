@@ -7,24 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pgseed.backup.compress import compress
 from pgseed.backup.model import Backup
-from pgseed.backup.work_folder import work_folder
-from pgseed.databases.catalog import read_tables
-from pgseed.databases.drop import drop
-from pgseed.databases.lock import locked
-from pgseed.dumping.canonical import write_dump
-from pgseed.dumping.schema_part import container_schema
+from pgseed.dumping import DumpOptions, dump, read_notes
 from pgseed.errors import SeedError
-from pgseed.live.adopt import adopt_dump, dump_horizon
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server, told_as
-from pgseed.template.build import schema_database
-from vpdb.backups.dated_copies import date_of, dated_name, keep_dated_copy, plan_retention
-from vpdb.backups.git_size import size_advice
-from vpdb.backups.release_records import read_notes
+from vpdb.backups.dated_copies import date_of, dated_name, keep_dated_copy, thin_out
+from vpdb.backups.git_settings import size_advice
+from vpdb.backups.schema_part import container_schema
 from vpdb.config import Settings, project_defaults
-from vpdb.content import choose_content
+from vpdb.content import choose_content, empty_seed
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 
 FULL_NAME = "production_backup.sql"
 """What a full dump's dated name is made from."""
@@ -43,71 +36,56 @@ class Dumped:
     advice: str
 
 
-def dump_live(
-    server: Server,
-    settings: Settings,
-    *,
-    out: Path | None = None,
-    full: bool = False,
-    notes: Sequence[str] | None = None,
-    database: int | None = None,
-    progress: Progress = quiet,
-    now: datetime | None = None,
-) -> Dumped:
-    """Dump the live database; without `out`, as the team's backup.
+@dataclass(frozen=True, slots=True)
+class DumpWish:
+    """What to dump; by itself, the team's backup with the notes that it has.
 
-    `notes` replace the remarks of the file before; None keeps them. A full dump (schema and rows)
-    goes to a dated file of its own. `database` is the oid of the only one that will do. Whatever
-    fails, the file that was there is untouched.
+    `out` names another file. A full dump (schema and rows) goes to a dated file of its own.
+    `notes` replace the former ones. `database` is the oid of the only one that will do.
     """
-    moment = now or datetime.now()
-    target = out or _target(settings, full=full, moment=moment)
-    live = settings.database
-    schema = settings.db_schema
-    kept_notes = read_notes(target_of_team(settings)) if notes is None else notes
-    horizon = dump_horizon(server)
-    dump = write_dump(
-        lambda: server.connect(live, purpose="dump"),
-        target,
-        schema=schema,
-        expected=None if full else schema_columns(server, settings, progress),
-        schema_text=container_schema(server.container, live, schema) if full else None,
-        notes=() if full else tuple(kept_notes),
-        database=database,
-        progress=progress,
-    )
-    why_not = _why_not_adopted(settings, target, full=full)
+
+    out: Path | None = None
+    full: bool = False
+    notes: Sequence[str] | None = None
+    database: int | None = None
+
+
+def dump_live(
+    server: DockerServer, settings: Settings, wish: DumpWish, progress: Progress = quiet
+) -> Dumped:
+    """Dump the live database. Whatever fails, the file that was there is untouched."""
+    now = datetime.now()
+    name, schema = settings.database, settings.db_schema
+    team = target_of_team(settings)
+    target = wish.out or (team.parent / dated_name(FULL_NAME, now) if wish.full else team)
+    live = live_database(server, settings, progress)
+    horizon = live.dump_horizon()
+    if wish.full:
+        options = DumpOptions(schema_text=container_schema(server.container, name, schema))
+    else:
+        notes = read_notes(team) if wish.notes is None else wish.notes
+        options = DumpOptions(schema_columns(server, settings, progress), notes=notes)
+    options = replace(options, oid=wish.database, progress=progress)
+    written = dump(server, name, target, schema=schema, options=options)
+    why_not = _why_not_adopted(settings, target, full=wish.full)
     if not why_not:
         content = choose_content(settings.project_dir, settings)
-        why_not = adopt_dump(server, settings, content, dump.database, horizon, progress)
+        why_not = live.adopt_dump(content.seed, written.database, horizon)
     copy, removed = None, tuple[str, ...]()
-    if not out:
-        copy, removed = _keep(target, settings, dump.changed, full=full, moment=moment)
-    advice = size_advice(_shown(target, settings), dump.backup.size_bytes) if not full else ""
-    return Dumped(dump.backup, dump.changed, not why_not, why_not, copy, removed, advice)
+    # Of an unchanged dump the newest copy is there; another one would only push an older one out.
+    if not wish.out and written.changed:
+        copy, removed = _keep(target, settings, now, full=wish.full)
+    size_bytes = written.backup.size_bytes
+    advice = "" if wish.full else size_advice(_shown(target, settings), size_bytes)
+    return Dumped(written.backup, written.changed, not why_not, why_not, copy, removed, advice)
 
 
 def schema_columns(
-    server: Server, settings: Settings, progress: Progress = quiet
+    server: DockerServer, settings: Settings, progress: Progress = quiet
 ) -> dict[str, tuple[str, ...]]:
-    """Tell what the schema files give: the columns of each table.
-
-    The database that loads begin with is looked at; one made for this is dropped again.
-    """
-    live = settings.database
-    empty = choose_content(settings.project_dir, replace(settings, source="empty"))
-    with (
-        locked(server, f"look at the schema for {live}", progress) as admin,
-        told_as("try out the schema files"),
-    ):
-        schema = schema_database(server, admin, live, empty, progress)
-        try:
-            with server.session(schema.name, purpose="look at the schema") as connection:
-                tables = read_tables(connection)
-        finally:
-            if schema.is_new:
-                drop(admin, schema.name, quietly=True)
-    return {name: tuple(c.name for c in table.columns) for name, table in tables.items()}
+    """Return what the schema files give: the columns of each table."""
+    empty = empty_seed(settings.project_dir, settings)
+    return live_database(server, settings, progress).columns(empty)
 
 
 def target_of_team(settings: Settings) -> Path:
@@ -115,11 +93,6 @@ def target_of_team(settings: Settings) -> Path:
     if date_of(settings.backup.name) is None:
         return settings.backup
     return settings.project_dir / str(project_defaults(settings.project_dir)[1]["backup"])
-
-
-def _target(settings: Settings, *, full: bool, moment: datetime) -> Path:
-    team = target_of_team(settings)
-    return team.parent / dated_name(FULL_NAME, moment) if full else team
 
 
 def _why_not_adopted(settings: Settings, target: Path, *, full: bool) -> str:
@@ -131,35 +104,20 @@ def _why_not_adopted(settings: Settings, target: Path, *, full: bool) -> str:
 
 
 def _keep(
-    target: Path, settings: Settings, changed: bool, *, full: bool, moment: datetime
+    target: Path, settings: Settings, now: datetime, *, full: bool
 ) -> tuple[Path | None, tuple[str, ...]]:
     """Copy under a date and thin out older copies; a full dump has its date already."""
-    if not changed:
-        # The newest dated copy is this very content; another one would only push an older one out.
-        return None, ()
+    keep = settings.dump_retention
     try:
         if full:
-            return target, _thin_out(target.parent, settings.dump_retention)
-        copy, retention = keep_dated_copy(target, keep=settings.dump_retention, now=moment)
+            return target, thin_out(target.parent / FULL_NAME, max(1, keep)).remove
+        copy, retention = keep_dated_copy(target, keep=keep, now=now)
     except OSError as error:
         raise SeedError(
             f"failed to keep a dated copy of {target.name}: {error.strerror}. The dump itself is"
             " written; free space and dump again"
         ) from None
     return copy, retention.remove
-
-
-def _thin_out(folder: Path, keep: int) -> tuple[str, ...]:
-    """Compress and remove older full dumps, which have no undated file beside them."""
-    retention = plan_retention((path.name for path in folder.iterdir()), FULL_NAME, max(1, keep))
-    with work_folder(folder) as work:
-        for name in retention.compress:
-            compress(folder / name, work / f"{name}.gz")
-            (work / f"{name}.gz").replace(folder / f"{name}.gz")
-            (folder / name).unlink()
-    for name in retention.remove:
-        (folder / name).unlink()
-    return retention.remove
 
 
 def _shown(path: Path, settings: Settings) -> Path:

@@ -11,17 +11,16 @@ from pathlib import Path
 
 from pgseed.backup.model import Backup
 from pgseed.databases.catalog import count_rows, read_tables
-from pgseed.databases.lock import locked
 from pgseed.diff.backups import compare_backups
 from pgseed.diff.text import describe
-from pgseed.dumping.canonical import write_dump
+from pgseed.dumping import DumpOptions, dump
 from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet
-from pgseed.server import Server, told_as
-from pgseed.template.build import private_database
+from pgseed.queries import query
+from pgseed.server import Server, pg_errors_as
 from vpdb.config import Settings
 from vpdb.content import Content, choose_content
-from vpdb.queries import query
+from vpdb.live import live_database
 
 
 class VerifyFailed(SeedError):
@@ -52,7 +51,7 @@ def verify(server: Server, settings: Settings, path: Path, progress: Progress = 
         assert backup is not None
         with (
             server.session(database, purpose="verify") as connection,
-            told_as(f"check what {path.name} restored to"),
+            pg_errors_as(f"check what {path.name} restored to"),
             connection.cursor() as cursor,
         ):
             counts = count_rows(connection, read_tables(connection))
@@ -77,11 +76,7 @@ def restored(
     """Restore a backup into a private database for the time of a block."""
     wanted = replace(settings, source="backup", backup=path)
     content = choose_content(settings.project_dir, wanted, progress)
-    with (
-        locked(server, f"restore {path.name} aside", progress) as admin,
-        told_as(f"restore {path.name} aside", "The live database is as it was"),
-        private_database(server, admin, settings.database, content, progress) as database,
-    ):
+    with live_database(server, settings, progress).loaded_aside(content.seed) as database:
         yield database, content
 
 
@@ -100,11 +95,12 @@ def _compare(
 ) -> None:
     """Dump the restored database and compare: what went in comes out."""
     with tempfile.TemporaryDirectory(prefix="vpdb-verify-") as folder:
-        again = write_dump(
-            lambda: server.connect(database, purpose="verify"),
+        again = dump(
+            server,
+            database,
             Path(folder) / "again.sql",
             schema=settings.db_schema,
-            progress=progress,
+            options=DumpOptions(progress=progress),
         ).backup
         if again.data_hash == backup.data_hash:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Sequence
@@ -12,27 +13,40 @@ import typer
 
 from pgseed.errors import SeedError, ServerUnreachable
 from vpdb import config
-from vpdb.cli import common
 
-# The commands of each module in this package, in the order of the help. Only the module of the
-# command that is run is imported; for help, and for what is no command, all are.
-MODULES = {
-    "status": ("status",),
-    "watch": ("monitor", "analyze"),
-    "doctor": ("doctor",),
-    "daily": ("psql", "logs", "connection"),
-    "history": ("reset", "undo", "snapshot", "restore", "snapshots", "prune"),
-    "data": ("load", "generate"),
-    "bulk": ("bulk",),
-    "release": ("release",),
-    "dumps": ("dump", "verify"),
-    "backups": ("diff", "backups", "textconv"),
-    "azure": ("azure-backup",),
+# Every command in the order of the help: its module in this package, and its panel. Only the module
+# of the command that is run is imported; for help, and for what is no command, all are.
+COMMANDS = {
+    "status": ("status", "See"),
+    "monitor": ("watch", "See"),
+    "analyze": ("watch", "See"),
+    "doctor": ("doctor", "See"),
+    "psql": ("access", "Every day"),
+    "logs": ("access", "Every day"),
+    "connection": ("access", "Every day"),
+    "reset": ("history", "Back to what was"),
+    "undo": ("history", "Back to what was"),
+    "snapshot": ("history", "Back to what was"),
+    "restore": ("history", "Back to what was"),
+    "snapshots": ("history", "Back to what was"),
+    "prune": ("history", "Back to what was"),
+    "load": ("data", "The month"),
+    "generate": ("data", "The month"),
+    "bulk": ("bulk", "The month"),
+    "release": ("release", "The month"),
+    "dump": ("dumps", "Backups"),
+    "verify": ("dumps", "Backups"),
+    "diff": ("backups", "Backups"),
+    "backups": ("backups", "Backups"),
+    "textconv": ("backups", "Backups"),
+    "azure-backup": ("azure", "Emergency"),
 }
+# What these are given beyond their own options goes to the program behind them.
+_PASSING_ON = {"psql": {"allow_extra_args": True, "ignore_unknown_options": True}}
 
 
 def command_line(command: str = "") -> typer.Typer:
-    """Build the command line with the module of one command, or with all of them."""
+    """Build the command line with one command, or with all of them."""
     app = typer.Typer(
         name="python -m vpdb",
         no_args_is_help=True,
@@ -42,15 +56,17 @@ def command_line(command: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(every_command)
-    needed = [name for name, commands in MODULES.items() if command in commands] or MODULES
-    for name in needed:
-        import_module(f"vpdb.cli.{name}").register(app)
+    for name in [command] if command in COMMANDS else COMMANDS:
+        module, panel = COMMANDS[name]
+        part = getattr(import_module(f"vpdb.cli.{module}"), name.replace("-", "_"))
+        if isinstance(part, typer.Typer):
+            app.add_typer(part, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel, context_settings=_PASSING_ON.get(name))(part)
     groups = [group.typer_instance for group in app.registered_groups]
     for one in (app, *filter(None, groups)):
         for registered in one.registered_commands:
-            # Typer keeps a docstring's line ends, which are the editor's and not the terminal's.
-            text = registered.callback.__doc__ if registered.callback else ""
-            registered.help = common.unwrapped(text)
+            registered.help = _unwrapped(inspect.getdoc(registered.callback) or "")
     return app
 
 
@@ -73,7 +89,7 @@ def every_command(
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit code.
+    """Run one command and return its exit code.
 
     A failure the user can act on is one line on stderr, never a traceback.
     """
@@ -85,7 +101,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        common.silence_stdout()
+        # Python's own exit would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except SeedError as error:
         return _fail(str(error), error.exit_code)
@@ -95,6 +112,17 @@ def main(args: Sequence[str] | None = None) -> int:
             return _fail(f"{cause}. Look with `python -m vpdb doctor`", ServerUnreachable.exit_code)
         raise
     return 0
+
+
+def _unwrapped(docstring: str) -> str:
+    """Join the lines of each paragraph: a docstring's line ends are the editor's.
+
+    Paragraphs that are marked with a \\b stay as they are.
+    """
+    return "\n\n".join(
+        text if text.startswith("\b") else " ".join(text.split("\n"))
+        for text in docstring.split("\n\n")
+    )
 
 
 def _fail(text: str, exit_code: int) -> int:

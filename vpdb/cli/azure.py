@@ -13,7 +13,6 @@ from vpdb.cli.common import NotConfirmed, Stack, Yes, server_of, settings_of, wo
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
-    from vpdb.azure.compare import Difference
     from vpdb.azure.fetch import Fetched
     from vpdb.azure.production import Production
 
@@ -21,15 +20,9 @@ WORD = "azure"
 DIFFERENT = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command(name="azure-backup", rich_help_panel="Emergency")(azure_backup)
-
-
 def azure_backup(
     compare_schema: Annotated[
-        bool,
-        typer.Option("--compare-schema", help="Only say how the local schema differs."),
+        bool, typer.Option("--compare-schema", help="Only say how the local schema differs.")
     ] = False,
     root_cert: Annotated[
         Path | None,
@@ -69,14 +62,12 @@ def azure_backup(
         )
     server = server_of(settings)
     roots = read_roots(root_cert)
-    production = Production.of(settings, _password(settings), roots)
+    production = Production(settings, _password(settings), roots)
     if compare_schema:
         _compare(settings, production)
         return
     with working() as progress:
-        done = fetch(
-            server, settings, production, target, lambda found: _agree(found, yes), progress
-        )
+        done = fetch(server, production, target, lambda found: _agree(found, yes), progress)
     _tell(settings, done)
 
 
@@ -135,35 +126,24 @@ def _tell(settings: Settings, done: Fetched) -> None:
 
 def _compare(settings: Settings, production: Production) -> None:
     """Say how the live database's schema differs from production's; exit code 3 when it does."""
+    import json
+
     from vpdb import docker
-    from vpdb.azure import compare
+    from vpdb.azure.schema import as_schema, differences
     from vpdb.queries import query
 
+    command = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1"]
+    command += ["-v", f"schema={settings.db_schema}", "-U", "postgres", "-d", settings.database]
     with working() as progress:
         progress("read production's schema", 0, 0)
-        there = compare.as_schema(production.psql("azure_schema"))
-        answer = docker.execute(
-            settings.container,
-            [
-                *("psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1"),
-                *("-v", f"schema={settings.db_schema}"),
-                *("-U", "postgres", "-d", settings.database, "-f", "-"),
-            ],
-            stdin=query("azure_schema").encode(),
+        there = as_schema(production.psql("azure_schema"))
+        script = query("azure_schema").encode()
+        here = as_schema(
+            json.loads(docker.execute(settings.container, [*command, "-f", "-"], stdin=script))
         )
-        import json
-
-        here = compare.as_schema(json.loads(answer))
-    found = compare.differences(there, here)
-    for difference in found:
-        typer.echo(_worded(difference))
+    found = differences(there, here)
+    for line in found:
+        typer.echo(line)
     if found:
         raise typer.Exit(DIFFERENT)
     typer.echo(f"the schema is production's ({len(here)} objects)")
-
-
-def _worded(difference: Difference) -> str:
-    name = f"{difference.kind} {difference.name}"
-    if difference.side == "differs":
-        return f"{name}: {difference.production} in production, {difference.local} here"
-    return f"{name}: {difference.side}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,6 @@ from pgseed.errors import SeedError
 from vpdb.cli.common import (
     Json,
     Stack,
-    console,
     found_path,
     hanging,
     print_json,
@@ -25,23 +25,16 @@ from vpdb.cli.common import (
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod
-
     from pgseed.backup.model import Backup
     from pgseed.progress import Progress
     from vpdb.backups.dated_copies import ListedBackup
 
 LIVE = "live"
 DIFFERENT = 3
-_PANEL = "Backups"
-# Columns that what is said last of a backup needs at least.
+PIPE_WIDTH = 200
+"""Columns that a table may take when nobody's terminal limits it."""
 _REMARK = 16
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (diff, backups, textconv):
-        app.command(rich_help_panel=_PANEL)(command)
+"""Columns that what is said last of a backup needs at least."""
 
 
 def textconv(
@@ -62,21 +55,21 @@ def textconv(
     """
     import shlex
     import subprocess
-    import sys
 
-    from pgseed.diff.text import GIT_CONFIGURATION, write_textconv
+    from pgseed.diff.text import write_textconv
+    from vpdb.backups.git_settings import DIFF_CONFIGURATION
 
     if install:
         folder = settings_of(stack).project_dir
-        for key, value in GIT_CONFIGURATION:
+        for key, value in DIFF_CONFIGURATION:
             # Git runs it in a plain shell, where this Python may not be the first on PATH.
             value = value.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
             subprocess.run(["git", "config", key, value], cwd=folder, check=True)
         typer.echo("git shows backups value by value in this checkout")
-        return
-    if file is None:
+    elif file is None:
         raise typer.BadParameter("FILE is missing", param_hint="FILE")
-    write_textconv(file, sys.stdout.buffer)
+    else:
+        write_textconv(file, sys.stdout.buffer)
 
 
 def backups(as_json: Json = False, stack: Stack = None) -> None:
@@ -89,33 +82,19 @@ def backups(as_json: Json = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb backups
     """
-    from pgseed.units import count, size
     from vpdb.backups.dated_copies import list_backups
 
     settings = settings_of(stack)
     with working() as progress:
         found = list_backups(settings.backup.parent, schema=settings.db_schema, progress=progress)
     loaded = _loaded_content(settings)
-    rows = [(one, _content_id(settings, one)) for one in found]
+    rows = [_listed(settings, one, loaded) for one in found]
     if as_json:
-        print_json([_listed(settings, one, content, loaded) for one, content in rows])
-        return
-    if not rows:
+        print_json(rows)
+    elif not rows:
         typer.echo(f"no backups in {settings.backup.parent}")
-        return
-    table = [
-        (
-            one.path.name,
-            one.date.strftime("%Y-%m-%d %H:%M"),
-            one.kind or "unreadable",
-            size(one.size_bytes),
-            count(one.rows) if one.kind else "",
-            content[:12],
-            one.problem or ", ".join(_marks(settings, one, content, loaded)),
-        )
-        for one, content in rows
-    ]
-    _print_table(table)
+    else:
+        _print_table([_cells(one, row) for one, row in zip(found, rows, strict=True)])
 
 
 def diff(
@@ -161,26 +140,26 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
     from pgseed.backup.reader import read_backup
 
     if name != LIVE:
-        yield read_backup(
-            found_path(settings, Path(name)), schema=settings.db_schema, progress=progress
-        )
+        path = found_path(settings, Path(name))
+        yield read_backup(path, schema=settings.db_schema, progress=progress)
         return
     import tempfile
 
-    from pgseed.dumping.canonical import write_dump
+    from pgseed.dumping import DumpOptions, dump
 
     server = server_of(settings)
     with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
-        yield write_dump(
-            lambda: server.connect(settings.database, purpose="diff"),
+        yield dump(
+            server,
+            settings.database,
             Path(folder) / "live.sql",
             schema=settings.db_schema,
-            progress=progress,
+            options=DumpOptions(progress=progress),
         ).backup
 
 
 def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
-    """The tables' primary keys, from the live database; None where it does not answer."""
+    """Read the tables' primary keys from the live database; None where it does not answer."""
     from vpdb.queries import query
 
     try:
@@ -193,37 +172,24 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
 
 def _loaded_content(settings: Settings) -> str:
-    from pgseed.databases.stamp import read_stamp
+    from vpdb.live import live_database
     from vpdb.server.find import find_server
 
     try:
         server = find_server(settings.container, settings.stack, timeout_s=1.0)
-        stamp = read_stamp(server, settings.database)
+        stamp = live_database(server, settings).stamp()
     except SeedError:
         return ""
     return stamp.content_id if stamp else ""
 
 
-def _content_id(settings: Settings, one: ListedBackup) -> str:
-    """The content that loading this file would give."""
-    from vpdb.content import INIT_DIR, SCHEMA_SQL, content_id, read_sql
+def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, object]:
+    """Describe a backup; its content id is the one that loading it would give."""
+    from vpdb.content import empty_seed
 
-    if one.problem:
-        return ""
-    files = [read_sql(settings.project_dir / INIT_DIR / name) for name in SCHEMA_SQL]
-    return content_id(one.data_hash, files, db_schema=settings.db_schema, user=settings.user)
-
-
-def _marks(settings: Settings, one: ListedBackup, content: str, loaded: str) -> list[str]:
-    marks = []
-    if one.path == settings.backup:
-        marks.append("current")
-    if content and content == loaded:
-        marks.append("loaded")
-    return marks
-
-
-def _listed(settings: Settings, one: ListedBackup, content: str, loaded: str) -> dict[str, object]:
+    content = ""
+    if not one.problem:
+        content = empty_seed(settings.project_dir, settings).id_with(one.data_hash)
     return {
         "file": str(one.path),
         "date": one.date.isoformat(),
@@ -232,28 +198,44 @@ def _listed(settings: Settings, one: ListedBackup, content: str, loaded: str) ->
         "rows": one.rows,
         "content_id": content or None,
         "problem": one.problem or None,
-        "current": "current" in _marks(settings, one, content, loaded),
-        "loaded": "loaded" in _marks(settings, one, content, loaded),
+        "current": one.path == settings.backup,
+        "loaded": bool(content) and content == loaded,
     }
 
 
+def _cells(one: ListedBackup, row: Mapping[str, object]) -> tuple[str, ...]:
+    from pgseed.units import count, size
+
+    return (
+        one.path.name,
+        one.date.strftime("%Y-%m-%d %H:%M"),
+        one.kind or "unreadable",
+        size(one.size_bytes),
+        count(one.rows) if one.kind else "",
+        str(row["content_id"] or "")[:12],
+        one.problem or ", ".join(mark for mark in ("current", "loaded") if row[mark]),
+    )
+
+
 def _print_table(table: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
     from rich.table import Table
 
-    screen = console()
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    screen = Console(width=width, highlight=False, emoji=False, markup=False)
     heads = ("file", "date", "kind", "size", "rows", "content", "")
     widths = [max(map(len, column)) + 2 for column in zip(heads, *table, strict=True)][:-1]
     if sum(widths) + _REMARK <= screen.width:
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for head in heads:
-            justify: JustifyMethod = "right" if head in ("size", "rows") else "left"
-            grid.add_column(head, justify=justify, overflow="fold")
+            right = head in ("size", "rows")
+            grid.add_column(head, justify="right" if right else "left", overflow="fold")
         for cells in table:
             grid.add_row(*cells)
         screen.print(grid)
         return
     # Too narrow for columns: a name in halves finds nothing, so each stands on a line of its own.
-    for name, date, kind, bytes_, rows_, content, note in table:
+    for name, date, kind, size, rows, content, note in table:
         typer.echo(name)
-        said = (date, kind, bytes_, f"{rows_} rows" if rows_ else "", content, note)
+        said = (date, kind, size, f"{rows} rows" if rows else "", content, note)
         typer.echo("  " + hanging("  ".join(filter(None, said)), 2))

@@ -16,11 +16,6 @@ bulk = typer.Typer(
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(bulk, name="bulk", rich_help_panel="The month")
-
-
 @bulk.command()
 def on(stack: Stack = None) -> None:
     """Switch bulk mode on: autovacuum off for the big tables, commits do not wait for the disk.

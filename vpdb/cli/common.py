@@ -5,9 +5,7 @@ Nothing heavy is imported at the top of any module here: `--help` and `status` a
 
 from __future__ import annotations
 
-import inspect
 import json
-import os
 import shutil
 import sys
 import textwrap
@@ -22,13 +20,8 @@ from pgseed.errors import SeedError
 from vpdb.config import Settings, find_project_dir, load_settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pgseed.progress import Progress
-    from pgseed.server import Server
-
-PIPE_WIDTH = 200
-"""Columns that a table may take when nobody's terminal limits it."""
+    from vpdb.server.docker_server import DockerServer
 
 Stack = Annotated[
     str | None,
@@ -45,7 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 class NotConfirmed(SeedError):
-    """What needs a yes was run where nobody can be asked."""
+    """A command needs a yes, and there is no terminal to ask at."""
 
 
 def settings_of(stack: str | None) -> Settings:
@@ -53,7 +46,7 @@ def settings_of(stack: str | None) -> Settings:
     return load_settings(find_project_dir(), stack)
 
 
-def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
+def server_of(settings: Settings, *, timeout_s: float = 2.0) -> DockerServer:
     """Find the stack's server on this machine and prove that it is the stack's.
 
     Raises ServerUnreachable, or GuardRefused for a remote engine or a server without the mark.
@@ -63,7 +56,9 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> Server:
 
 
 @contextmanager
-def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Callable[[], Server]]:
+def finding_server(
+    settings: Settings, *, timeout_s: float = 2.0
+) -> Iterator[Callable[[], DockerServer]]:
     """Have Docker look for the stack's server while the block does other things.
 
     The given call connects to it. Raises what server_of() raises, at that call.
@@ -80,7 +75,7 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
 
-        def found() -> Server:
+        def found() -> DockerServer:
             from vpdb.server.find import find_server
 
             return find_server(
@@ -90,23 +85,14 @@ def finding_server(settings: Settings, *, timeout_s: float = 2.0) -> Iterator[Ca
         yield found
 
 
-def unwrapped(docstring: str | None) -> str:
-    """Join the lines of each paragraph, but for those that are marked to stay as they are."""
-    paragraphs = inspect.cleandoc(docstring or "").split("\n\n")
-    return "\n\n".join(
-        text if text.startswith(("\b", "\\b")) else " ".join(text.split("\n"))
-        for text in paragraphs
-    )
-
-
 def found_path(settings: Settings, path: Path) -> Path:
-    """A path as given, else as seen from the project's folder."""
+    """Return a path as given, or below the project's folder where only that is there."""
     inside = settings.project_dir / path
     return inside if not path.exists() and inside.exists() else path
 
 
 def confirm(doing: str, losses: list[str], *, yes: bool) -> None:
-    """Have the person agree to `doing`; `losses` are whole sentences on what and whom it costs.
+    """Ask whether to go on with `doing`; `losses` are sentences on what and whom it costs.
 
     Raises NotConfirmed without a terminal, typer.Abort on a no.
     """
@@ -123,8 +109,9 @@ def confirm(doing: str, losses: list[str], *, yes: bool) -> None:
 
 @contextmanager
 def working() -> Iterator[Progress]:
-    """Show progress on stderr: one line that goes away on a terminal; in a log a line now and
-    then, and only of what takes long.
+    """Show progress on stderr.
+
+    On a terminal it is one line that goes away; in a log a line now and then, of what takes long.
     """
     from pgseed.progress import Meter
 
@@ -157,19 +144,10 @@ def working() -> Iterator[Progress]:
             sys.stderr.flush()
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console for tables: the terminal's width, or enough for everything when piped."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
-
-
 def hanging(text: str, indent: int) -> str:
-    """Break a text at words for the terminal, later lines `indent` columns in; as it is if piped.
+    """Break a text at words to the terminal's width; in a pipe it stays one line.
 
-    The first line, too, is taken to begin that far in.
+    The first line begins `indent` columns in already, and the others are moved as far.
     """
     if not sys.stdout.isatty():
         return text
@@ -181,14 +159,3 @@ def hanging(text: str, indent: int) -> str:
 def print_json(document: Any) -> None:
     """Write one JSON document, its keys in the order given."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
-
-
-def write_lines(text: str) -> None:
-    """Write text that a pipe may cut short."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def silence_stdout() -> None:
-    """Point stdout nowhere after a broken pipe: Python's exit would complain once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,17 +16,10 @@ if TYPE_CHECKING:
     from pgseed.progress import Progress
 
 DATA_DIR = Path("data")
-REJECTED_DIR = DATA_DIR / "rejected"
 
 
 class NothingToLoad(SeedError):
     """There are no CSVs."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command(rich_help_panel="The month")(load)
-    app.command(rich_help_panel="The month")(generate)
 
 
 def load(
@@ -63,10 +56,10 @@ def load(
         result = run_load(
             settings,
             files or [],
+            progress,
             dry_run=dry_run,
             max_rejected=max_rejected,
             encoding=encoding,
-            progress=progress,
         )
     if as_json:
         print_json(_document(result))
@@ -80,38 +73,35 @@ def load(
 def run_load(
     settings: Settings,
     files: list[Path],
-    *,
-    dry_run: bool,
-    max_rejected: int,
-    encoding: str | None,
     progress: Progress,
+    *,
+    dry_run: bool = False,
+    max_rejected: int = 0,
+    encoding: str | None = None,
 ) -> LoadResult:
-    """Load into the live database; NothingToLoad without files."""
+    """Load files into the live database, those in data/ unless others are named.
+
+    Raises NothingToLoad without any.
+    """
     from master_data.csv_file import find_files
 
-    paths = files or list(find_files(settings.project_dir / DATA_DIR))
+    folder = settings.project_dir / DATA_DIR
+    paths = files or find_files(folder)
     if not paths:
         raise NothingToLoad(
             f"failed to load: there are no CSVs in {DATA_DIR}/. Put them there, or name files;"
             " `python -m vpdb generate` makes some to try with"
         )
-    # Reading and judging some ten thousand rows takes no longer than finding the server.
+    # Importing the loader and looking at the files takes no longer than finding the server.
     with finding_server(settings) as found:
-        from master_data.load import load_readings, reading
+        from master_data.load import LoadOptions, MasterDataLoad
 
-        with (
-            reading(paths, encoding=encoding) as readings,
-            found().session(settings.database, purpose="load CSVs") as connection,
-        ):
-            return load_readings(
-                connection,
-                readings,
-                schema=settings.db_schema,
-                rejected_dir=settings.project_dir / REJECTED_DIR,
-                reject_limit=max_rejected,
-                dry_run=dry_run,
-                progress=progress,
-            )
+        options = LoadOptions(
+            settings.db_schema, folder / "rejected", max_rejected, dry_run, encoding
+        )
+        prepared = MasterDataLoad(paths, options)
+        with found().session(settings.database, purpose="load CSVs") as connection:
+            return prepared.run(connection, progress)
 
 
 def describe(result: LoadResult) -> list[str]:
@@ -120,28 +110,25 @@ def describe(result: LoadResult) -> list[str]:
 
     from pgseed.units import count
 
-    width = max((len(file.path.name) for file in result.files), default=0)
+    width = max((len(each.file.path.name) for each in result.files), default=0)
     heads = ("inserted", "updated", "unchanged", "rejected")
     lines = [f"{'file':<{width}}" + "".join(f"{head:>12}" for head in heads)]
-    for file in result.files:
-        counts = (*astuple(file.counts), file.rejected)
-        lines.append(f"{file.path.name:<{width}}" + "".join(f"{count(n):>12}" for n in counts))
-        lines += [f"  {example}" for example in file.examples]
-        if file.rejected_file:
-            lines.append(f"  all of them: {file.rejected_file}")
-    lines.append(_verdict(result))
-    return lines
+    for each in result.files:
+        counts = (*astuple(each.counts), each.rejected)
+        lines.append(f"{each.file.path.name:<{width}}" + "".join(f"{count(n):>12}" for n in counts))
+        lines += [f"  {example}" for example in each.examples]
+        if each.rejected_file:
+            lines.append(f"  all of them: {each.rejected_file}")
+    return [*lines, _verdict(result)]
 
 
 def _verdict(result: LoadResult) -> str:
     if not result.within_limit:
         return (
-            f"nothing was loaded: {result.rejected} rows are bad, {result.reject_limit} are"
+            f"nothing was loaded: {result.rejected} rows are bad, {result.options.reject_limit} are"
             " allowed. Mend them, or allow more with --max-rejected"
         )
-    if result.dry_run:
-        return "dry run: nothing was written"
-    return "loaded"
+    return "dry run: nothing was written" if result.options.dry_run else "loaded"
 
 
 def generate(
@@ -180,23 +167,23 @@ def generate(
 def _document(result: LoadResult) -> dict[str, object]:
     return {
         "committed": result.committed,
-        "dry_run": result.dry_run,
+        "dry_run": result.options.dry_run,
         "rejected": result.rejected,
-        "files": [_file(file) for file in result.files],
+        "files": [_file(each) for each in result.files],
     }
 
 
-def _file(file: FileResult) -> dict[str, object]:
+def _file(each: FileResult) -> dict[str, object]:
     return {
-        "file": str(file.path),
-        "table": file.table,
-        "encoding": file.encoding,
-        "delimiter": file.delimiter,
-        "read": file.read,
-        "inserted": file.counts.inserted,
-        "updated": file.counts.updated,
-        "unchanged": file.counts.unchanged,
-        "rejected": file.rejected,
-        "rejected_file": str(file.rejected_file) if file.rejected_file else None,
-        "examples": [str(example) for example in file.examples],
+        "file": str(each.file.path),
+        "table": each.file.table.name,
+        "encoding": each.file.encoding,
+        "delimiter": each.file.delimiter,
+        "read": each.read,
+        "inserted": each.counts.inserted,
+        "updated": each.counts.updated,
+        "unchanged": each.counts.unchanged,
+        "rejected": each.rejected,
+        "rejected_file": str(each.rejected_file) if each.rejected_file else None,
+        "examples": [str(example) for example in each.examples],
     }

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from vpdb.doctor.finding import Finding
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command(rich_help_panel="See")(doctor)
-
-
 def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Repair what is safe to repair, then look again.")
@@ -58,17 +53,7 @@ def doctor(
             typer.echo(f"fixed: {done}", err=as_json)
         findings = judge(collect(settings))
     if as_json:
-        print_json(
-            {
-                name: {
-                    "level": finding.level.name,
-                    "text": finding.text,
-                    "remedy": finding.remedy,
-                    "fixable": bool(finding.fix),
-                }
-                for name, finding in findings.items()
-            }
-        )
+        print_json({name: finding.to_dict() for name, finding in findings.items()})
     else:
         _print(findings, verbose=verbose)
     raise typer.Exit(exit_code(findings.values()))

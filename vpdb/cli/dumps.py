@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from vpdb.backups.team_dump import Dumped
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (dump, verify):
-        app.command(rich_help_panel="Backups")(command)
-
-
 def dump(
     full: Annotated[
         bool, typer.Option("--full", help="Schema and rows, into a dated file of its own.")
@@ -46,11 +40,11 @@ def dump(
     python -m vpdb dump --out /tmp/mine.sql.zst
     python -m vpdb dump --full
     """
-    from vpdb.backups.team_dump import dump_live, target_of_team
+    from vpdb.backups.team_dump import DumpWish, dump_live, target_of_team
 
     settings = settings_of(stack)
     with working() as progress:
-        done = dump_live(server_of(settings), settings, out=out, full=full, progress=progress)
+        done = dump_live(server_of(settings), settings, DumpWish(out, full), progress)
     for line in told(done):
         typer.echo(line)
     if lfs:
@@ -61,8 +55,7 @@ def dump(
 
 def verify(
     file: Annotated[
-        Path | None,
-        typer.Argument(metavar="FILE", help="The backup; without one, the settings'."),
+        Path | None, typer.Argument(metavar="FILE", help="The backup; without one, the settings'.")
     ] = None,
     as_json: Json = False,
     stack: Stack = None,
@@ -78,13 +71,13 @@ def verify(
     python -m vpdb verify backups/production_backup_20251015_120024.sql.gz
     """
     from pgseed.units import count, duration
-    from vpdb.backups import verify as engine
+    from vpdb.backups.verify import verify as restore_and_compare
 
     settings = settings_of(stack)
     server = server_of(settings)
     path = found_path(settings, file) if file else settings.backup
     with working() as progress:
-        found = engine.verify(server, settings, path, progress)
+        found = restore_and_compare(server, settings, path, progress)
     if as_json:
         print_json(
             {
@@ -122,7 +115,7 @@ def told(done: Dumped) -> list[str]:
 
 
 def _keep_in_lfs(settings: Settings, target: Path) -> None:
-    from vpdb.backups.git_size import with_lfs
+    from vpdb.backups.git_settings import with_lfs
 
     path = settings.project_dir / ".gitattributes"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -15,26 +15,19 @@ from vpdb.cli.common import (
     finding_server,
     hanging,
     print_json,
-    server_of,
     settings_of,
     working,
 )
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
+    from pgseed.live.database import LiveDatabase
     from pgseed.live.replace import LoadResult
-    from pgseed.server import Server
+    from pgseed.seed import Seed
 
 SnapshotName = Annotated[
     str, typer.Argument(metavar="NAME", help="Small letters, digits and underscores.")
 ]
-_PANEL = "Back to what was"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    for command in (reset, undo, snapshot, restore, snapshots, prune):
-        app.command(rich_help_panel=_PANEL)(command)
 
 
 def reset(yes: Yes = False, stack: Stack = None) -> None:
@@ -49,17 +42,18 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
     python -m vpdb reset --yes
     """
     settings = settings_of(stack)
-    with finding_server(settings) as found:
-        from pgseed.live import history
-        from vpdb.content import choose_content
 
-        server = found()
-    _agree("reset", server, settings, yes=yes, keeps_changes=True)
-    with working() as progress:
-        result = history.reset(
-            server, settings, lambda: choose_content(settings.project_dir, settings), progress
-        )
-    _tell(f"reset {settings.database}", result, settings)
+    def read() -> Seed:
+        from vpdb.content import choose_content, seed_with_commit
+
+        content = choose_content(settings.project_dir, settings)
+        return seed_with_commit(settings.project_dir, content.seed)
+
+    live = _live(settings)
+    _agree("reset", live, yes=yes, keeps_changes=True)
+    with working() as live.progress:
+        result = live.reset(read)
+    _tell(f"reset {live.name}", result, live)
 
 
 def undo(yes: Yes = False, stack: Stack = None) -> None:
@@ -69,14 +63,11 @@ def undo(yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb undo
     """
-    from pgseed.live import history
-
-    settings = settings_of(stack)
-    server = server_of(settings)
-    _agree("undo", server, settings, yes=yes)
-    with working() as progress:
-        result = history.undo(server, settings, progress)
-    _tell(f"brought {settings.database} back", result, settings)
+    live = _live(settings_of(stack))
+    _agree("undo", live, yes=yes)
+    with working() as live.progress:
+        result = live.undo()
+    _tell(f"brought {live.name} back", result, live)
 
 
 def snapshot(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
@@ -88,15 +79,13 @@ def snapshot(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb snapshot before_import
     """
-    from pgseed.live import history
     from pgseed.units import size
 
-    settings = settings_of(stack)
-    server = server_of(settings)
-    _agree("snapshot", server, settings, yes=yes)
-    with working() as progress:
-        made = history.snapshot(server, settings, name, progress)
-    typer.echo(f"kept {settings.database} as snapshot {name} ({size(made.size_bytes)})")
+    live = _live(settings_of(stack))
+    _agree("snapshot", live, yes=yes)
+    with working() as live.progress:
+        made = live.snapshot(name)
+    typer.echo(f"kept {live.name} as snapshot {name} ({size(made.size_bytes)})")
 
 
 def restore(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
@@ -106,14 +95,11 @@ def restore(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb restore before_import
     """
-    from pgseed.live import history
-
-    settings = settings_of(stack)
-    server = server_of(settings)
-    _agree("restore", server, settings, yes=yes, keeps_changes=True)
-    with working() as progress:
-        result = history.restore(server, settings, name, progress)
-    _tell(f"restored snapshot {name} into {settings.database}", result, settings)
+    live = _live(settings_of(stack))
+    _agree("restore", live, yes=yes, keeps_changes=True)
+    with working() as live.progress:
+        result = live.restore(name)
+    _tell(f"restored snapshot {name} into {live.name}", result, live)
 
 
 def snapshots(
@@ -131,20 +117,17 @@ def snapshots(
     python -m vpdb snapshots
     python -m vpdb snapshots --drop before_import
     """
-    from pgseed.live import history
     from pgseed.units import ago, size
     from vpdb.stamp_text import moment, stamp_note
 
-    settings = settings_of(stack)
-    server = server_of(settings)
+    live = _live(settings_of(stack))
     if drop is not None:
         confirm(f"drop snapshot {drop}", [f"Snapshot {drop} will be gone for good."], yes=yes)
-        with working() as progress:
-            history.drop_snapshot(server, settings, drop, progress)
+        with working() as live.progress:
+            live.drop_snapshot(drop)
         typer.echo(f"dropped snapshot {drop}")
         return
-    found = history.snapshots(server, settings)
-    now = time.time()
+    found, now = live.snapshots(), time.time()
     rows = [
         {
             "name": database.name.partition("_snapshot_")[2],
@@ -175,86 +158,74 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
     python -m vpdb prune
     pulumi config set keptDatabases 1 && python -m vpdb prune
     """
-    from pgseed.databases.retention import leftovers
-    from pgseed.databases.stamp import list_databases
-    from pgseed.live import history
-    from pgseed.live.replace import superfluous
-    from pgseed.server import MAINTENANCE_DATABASE
-
-    settings = settings_of(stack)
-    server = server_of(settings)
-    with server.session(MAINTENANCE_DATABASE, purpose="prune") as admin:
-        databases = list_databases(admin, settings.database, sizes=True)
-    surplus = superfluous(databases, settings)
-    going = [*leftovers(databases), *surplus]
+    live = _live(settings_of(stack))
+    going = live.prunable()
     if not going:
         typer.echo("nothing to drop")
         return
     # Templates can be built again; a kept database holds somebody's work.
-    kept = [d.name for d in databases if d.kind == "kept" and d.name in surplus]
+    kept = [d.name for d in going if d.kind == "kept" and d.is_settled]
     if kept:
         losses = [f"{name} and the changes in it will be gone for good." for name in kept]
         confirm("prune", losses, yes=yes)
-    with working() as progress:
-        history.prune(server, settings, progress)
-    for name in going:
-        typer.echo(f"dropped {name}")
+    with working() as live.progress:
+        live.prune()
+    for database in going:
+        typer.echo(f"dropped {database.name}")
 
 
-def _agree(
-    doing: str, server: Server, settings: Settings, *, yes: bool, keeps_changes: bool = False
-) -> None:
+def _live(settings: Settings) -> LiveDatabase:
+    """Find the stack's live database."""
+    with finding_server(settings) as found:
+        from vpdb.live import live_database
+
+        return live_database(found(), settings)
+
+
+def _agree(doing: str, live: LiveDatabase, *, yes: bool, keeps_changes: bool = False) -> None:
     """Say whose sessions end and what is lost for good, and ask when there is any of it."""
-    from pgseed.databases.sessions import sessions_in
-    from pgseed.databases.stamp import list_databases
-    from pgseed.server import MAINTENANCE_DATABASE
     from vpdb.stamp_text import printable
 
-    with server.session(MAINTENANCE_DATABASE, purpose="sessions") as connection:
-        sessions = sessions_in(connection, settings.database)
-        databases = list_databases(connection, settings.database)
     losses = [
-        f"This ends a session in {settings.database}: {printable(session.describe())}."
-        for session in sessions
+        f"This ends a session in {live.name}: {printable(session.describe())}."
+        for session in live.sessions()
         # Our own commands come and go by themselves.
         if not session.application.startswith("vpdb ")
     ]
-    kept = sum(database.kind == "kept" for database in databases)
+    kept, most = sum(d.kind == "kept" for d in live.databases()), live.policy.kept
     # With room for one more kept database no change is lost, so nobody needs to look for any. Who
     # has said yes learns afterwards which one had to go, unless it is the present changes.
-    if keeps_changes and kept >= settings.kept_databases and not (yes and settings.kept_databases):
-        losses += _lost_for_good(server, settings)
+    if keeps_changes and kept >= most and not (yes and most):
+        losses += _lost_for_good(live)
     if losses:
-        confirm(f"{doing} {settings.database}", losses, yes=yes)
+        confirm(f"{doing} {live.name}", losses, yes=yes)
 
 
-def _lost_for_good(server: Server, settings: Settings) -> list[str]:
-    """What no longer fits among the kept databases once the live one's changes join them."""
+def _lost_for_good(live: LiveDatabase) -> list[str]:
+    """Word what goes for good because no more databases are kept than the settings say."""
     from pgseed.changes.local_changes import TableLocked
-    from pgseed.live.status import read_status
 
+    most = live.policy.kept
     try:
-        found = read_status(server, settings, None, detail=False)
+        found = live.status(detail=False)
     except TableLocked as locked:
         # Nobody can tell what is in it, so the worst is said.
-        fate = "are lost" if settings.kept_databases == 0 else "may push out the oldest kept one"
+        fate = "may push out the oldest kept one" if most else "are lost"
         return [f"{locked}. Local changes, if there are any, {fate}."]
     if not found.changes:
         return []
-    changes = found.changes.describe()
-    if settings.kept_databases == 0:
-        return [f"Local changes are lost, since keptDatabases is 0: {changes}."]
+    if most == 0:
+        return [f"Local changes are lost, since keptDatabases is 0: {found.changes.describe()}."]
     oldest_first = sorted(database.name for database in found.kept)
-    too_many = len(oldest_first) + 1 - settings.kept_databases
     return [
-        f"{name} is dropped for good, to keep the newest {settings.kept_databases}."
-        for name in oldest_first[: max(0, too_many)]
+        f"{name} is dropped for good, to keep the newest {most}."
+        for name in oldest_first[: max(0, len(oldest_first) + 1 - most)]
     ]
 
 
-def _tell(done: str, result: LoadResult, settings: Settings) -> None:
+def _tell(done: str, result: LoadResult, live: LiveDatabase) -> None:
     typer.echo(f"{done}: content {result.stamp.content_id[:12]} from {result.stamp.label}")
     if result.kept:
         typer.echo(f"kept the former one as {result.kept}; `python -m vpdb undo` brings it back")
     for name in result.dropped:
-        typer.echo(f"dropped {name} for good, to keep the newest {settings.kept_databases}")
+        typer.echo(f"dropped {name} for good, to keep the newest {live.policy.kept}")

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from vpdb.release import Plan, Released
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command(rich_help_panel="The month")(release)
-
-
 def release(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The month, as 2026-11.")],
     commit: Annotated[

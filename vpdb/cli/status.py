@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from pgseed.errors import BackupRefused, SeedError
+from pgseed.errors import BackupRefused, FileMissing, SeedError
 from vpdb.cli.common import Json, Stack, finding_server, hanging, print_json, settings_of
 from vpdb.config import Settings
 from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
-    from pgseed.databases.stamp import Database, Stamp
+    from pgseed.databases.stamp import Database
     from pgseed.live.status import Status
-    from vpdb.content import Content
+    from vpdb.stack_status import StackStatus
 
 UNREACHABLE = 5
 _LABEL = 10
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command(rich_help_panel="See")(status)
 
 
 def status(as_json: Json = False, stack: Stack = None) -> None:
@@ -43,82 +38,77 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
     python -m vpdb status --json | jq .stale
     """
     settings = settings_of(stack)
+    names = ("stack", "container", "address", "port", "database")
+    where = {name: getattr(settings, name) for name in names}
     try:
         found, refusal = look(settings)
     except SeedError as error:
         if as_json and error.exit_code == UNREACHABLE:
             reason = " ".join(str(error).split())
-            print_json({**_where(settings), "reachable": False, "error": reason})
+            print_json({**where, "reachable": False, "error": reason})
             raise typer.Exit(UNREACHABLE) from None
         raise
     if as_json:
-        document = {**_where(settings), "reachable": True, **found.to_dict()}
-        mode = found.bulk_mode
-        document["bulk_mode_since"] = mode.since.isoformat() if mode else None
+        document = {**where, "reachable": True, **found.to_dict()}
         print_json({**document, "refused": str(refusal) if refusal else None})
     else:
         for line in describe(settings, found, refusal, time.time()):
             typer.echo(line)
-    if refusal and not found.changes:
+    if refusal and not found.data.changes:
         raise typer.Exit(refusal.exit_code)
-    raise typer.Exit(found.exit_code)
+    raise typer.Exit(found.data.exit_code)
 
 
-def look(settings: Settings) -> tuple[Status, SeedError | None]:
+def look(settings: Settings) -> tuple[StackStatus, SeedError | None]:
     """Read the files while Docker is asked for the server, then compare.
 
     The second value is why the files give nothing to load; None when they do.
     """
     with finding_server(settings, timeout_s=1.0) as found:
-        from pgseed.live.status import read_status
+        from vpdb.content import choose_content
+        from vpdb.stack_status import look_at
 
-        content, refusal = _content(settings)
+        content, refusal = None, None
+        try:
+            content = choose_content(settings.project_dir, settings)
+        except (BackupRefused, FileMissing, SettingRefused) as error:
+            refusal = error
         server = found()
-    return read_status(server, settings, content), refusal
+    return look_at(server, settings, content), refusal
 
 
 def describe(
-    settings: Settings,
-    found: Status,
-    refusal: SeedError | None,
-    now: float,
+    settings: Settings, looked: StackStatus, refusal: SeedError | None, now: float
 ) -> list[str]:
     """Word a status; the first line is the verdict. Colours are the terminal's plain ones."""
-    from pgseed import units
+    from pgseed.units import size
+    from vpdb.stamp_text import stamp_note
 
+    found = looked.data
     place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
     verdict, colour = _verdict(found, refusal)
-    lines = [typer.style(hanging(verdict, 0), fg=colour, bold=True)]
-    lines.append(_line("database", f"{place}, {units.size(found.size_bytes)}"))
-    lines.append(_line("holds", _held(found.live, found.exists, now)))
+    lines = [
+        typer.style(hanging(verdict, 0), fg=colour, bold=True),
+        _line("database", f"{place}, {size(found.size_bytes)}"),
+        _line("holds", stamp_note(found.live, now) if found.exists else "nothing"),
+    ]
+    wanted = looked.content
     if refusal:
         lines.append(_line("pulumi up", f"refuses: {refusal}", "red"))
-    elif found.wanted and found.is_stale:
-        wanted = found.wanted
-        lines.append(
-            _line(
-                "pulumi up",
-                f"loads {wanted.content_id[:12]} from {wanted.label} ({wanted.reason})",
-                "yellow",
-            )
-        )
+    elif wanted and found.is_stale:
+        loads = f"loads {wanted.content_id[:12]} from {wanted.label} ({wanted.reason})"
+        lines.append(_line("pulumi up", loads, "yellow"))
         before = found.live.rows if found.live else {}
-        for change in row_changes(before, wanted.tables):
-            lines.append(_line("", change))
+        lines += [_line("", change) for change in row_changes(before, wanted.tables)]
     if found.changes:
         lines.append(_line("changed", found.changes.describe(most=8), "yellow"))
-    if mode := found.bulk_mode:
+    if mode := looked.bulk_mode:
         from vpdb.bulk import overdue
 
         late = overdue(mode, settings, now)
         lines.append(_line("bulk mode", late or mode.describe(now), "yellow"))
-    for word, databases in (
-        ("kept", found.kept),
-        ("snapshot", found.snapshots),
-        ("template", found.templates),
-    ):
-        for database in reversed(databases):
-            lines.append(_line(word, _stored(database, now)))
+    for database in (*found.kept[::-1], *found.snapshots[::-1], *found.templates[::-1]):
+        lines.append(_line(database.kind, _stored(database, now)))
     return lines
 
 
@@ -126,17 +116,15 @@ def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
     """Word how the row counts would change, table by table."""
     from pgseed.units import count
 
-    found = []
-    for table in sorted({*before, *after}):
-        old, new = before.get(table), after.get(table, 0)
-        if old is None or old == new:
-            continue
-        found.append(f"{table}: {count(old)} -> {count(new)} rows")
-    return found
+    return [
+        f"{table}: {count(old)} -> {count(after.get(table, 0))} rows"
+        for table, old in sorted(before.items())
+        if old != after.get(table, 0)
+    ]
 
 
 def _verdict(found: Status, refusal: SeedError | None) -> tuple[str, str]:
-    """Say it all in a sentence, and give the colour for it."""
+    """Return the verdict in a sentence, and its colour."""
     if not found.exists:
         return "no database: run `pulumi up --refresh`", "red"
     if found.live is None and not found.changes.tables:
@@ -150,14 +138,6 @@ def _verdict(found: Status, refusal: SeedError | None) -> tuple[str, str]:
     if found.is_stale:
         return "stale: run `pulumi up`", "yellow"
     return "in step", "green"
-
-
-def _held(stamp: Stamp | None, exists: bool, now: float) -> str:
-    if not exists:
-        return "nothing"
-    from vpdb.stamp_text import stamp_note
-
-    return stamp_note(stamp, now)
 
 
 def _stored(database: Database, now: float) -> str:
@@ -176,22 +156,3 @@ def _line(label: str, text: str, colour: str | None = None) -> str:
     return typer.style(f"{label:<{_LABEL}}", dim=True) + (
         typer.style(text, fg=colour) if colour else text
     )
-
-
-def _content(settings: Settings) -> tuple[Content | None, SeedError | None]:
-    from vpdb.content import choose_content
-
-    try:
-        return choose_content(settings.project_dir, settings), None
-    except (BackupRefused, SettingRefused) as error:
-        return None, error
-
-
-def _where(settings: Settings) -> dict[str, Any]:
-    return {
-        "stack": settings.stack,
-        "container": settings.container,
-        "address": settings.address,
-        "port": settings.port,
-        "database": settings.database,
-    }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgseed.errors import SeedError
-from vpdb.cli.common import Json, Stack, settings_of, write_lines
+from vpdb.cli.common import Json, Stack, server_of, settings_of
 from vpdb.config import Settings
 
 ANALYZE_SCRIPT = Path("data/analyze-performance.sql")
@@ -19,12 +19,6 @@ ANALYZE_SCRIPT = Path("data/analyze-performance.sql")
 if TYPE_CHECKING:
     from pgseed.server import Server
     from vpdb.monitor.model import Sample
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command(rich_help_panel="See")(monitor)
-    app.command(rich_help_panel="See")(analyze)
 
 
 def monitor(
@@ -35,8 +29,7 @@ def monitor(
         typer.Option("--interval", "-i", min=0.2, metavar="SECONDS", help="Look every so often."),
     ] = None,
     long: Annotated[
-        float,
-        typer.Option("--long", min=0, metavar="SECONDS", help="Mark what takes longer."),
+        float, typer.Option("--long", min=0, metavar="SECONDS", help="Mark what takes longer.")
     ] = 5.0,
     stack: Stack = None,
 ) -> None:
@@ -54,36 +47,29 @@ def monitor(
     python -m vpdb monitor --json | jq '.sessions[] | select(.blocked_by != [])'
     python -m vpdb monitor --json --interval 10 >> history.jsonl
     """
-    settings = settings_of(stack)
-    look = Looker(settings)
-    try:
-        _watch(look, settings.container, once=once, as_json=as_json, interval=interval, long=long)
-    except KeyboardInterrupt:
-        # The usual way to end it, not a failure.
-        raise typer.Exit(0) from None
-
-
-def _watch(
-    look: Looker, title: str, *, once: bool, as_json: bool, interval: float | None, long: float
-) -> None:
     from vpdb.monitor import screen
     from vpdb.monitor.model import View
 
-    # First in the open, before the screen is taken: a typing error in --stack is one plain line.
-    look.find()
-    view = View(interval_s=interval or 2.0, long_s=long)
-    if sys.stdout.isatty() and not once and not as_json:
-        signal.signal(signal.SIGTERM, _end)
-        screen.live(look, view, title, title)
-        return
-    repeat = None if once else interval
-    view.interval_s = repeat or 0.0
-    for number, frame in enumerate(screen.frames(look, title, interval_s=repeat)):
-        if as_json:
-            screen.write_json(frame)
-        else:
-            sys.stdout.write("\n" if number else "")
-            screen.write_plain(frame, view, title)
+    settings = settings_of(stack)
+    look = Looker(settings)
+    try:
+        # First in the open, before the screen is taken: a wrong --stack is one plain line.
+        look.find()
+        if sys.stdout.isatty() and not once and not as_json:
+            signal.signal(signal.SIGTERM, _end)
+            screen.live(look, View(interval_s=interval or 2.0, long_s=long), settings.container)
+            return
+        repeat = None if once else interval
+        view = View(interval_s=repeat or 0.0, long_s=long)
+        for number, frame in enumerate(screen.frames(look, settings.container, repeat)):
+            if as_json:
+                screen.write_json(frame)
+            else:
+                sys.stdout.write("\n" if number else "")
+                screen.write_plain(frame, view, settings.container)
+    except KeyboardInterrupt:
+        # The usual way to end it, not a failure.
+        raise typer.Exit(0) from None
 
 
 def analyze(
@@ -103,12 +89,12 @@ def analyze(
     python -m vpdb analyze --advice
     """
     from vpdb import advice
-    from vpdb.cli.common import server_of
 
     settings = settings_of(stack)
     server = server_of(settings)
     if not advice_only:
-        write_lines(_tables(settings))
+        sys.stdout.write(_tables(settings))
+        sys.stdout.flush()
     with server.session(settings.database, purpose="analyze") as connection:
         found = advice.advise(advice.collect(connection, settings.db_schema))
     typer.echo("" if advice_only else "Advice:")
@@ -117,7 +103,7 @@ def analyze(
 
 
 def _tables(settings: Settings) -> str:
-    """What the script prints; by the container's own psql, for the script is made for psql."""
+    """Run the script in the container's psql, which it is made for, and return what it prints."""
     from vpdb import docker
 
     path = settings.project_dir / ANALYZE_SCRIPT
@@ -134,7 +120,7 @@ def _tables(settings: Settings) -> str:
 
 
 class Looker:
-    """Looks at the stack's server; finds it anew after it vanished."""
+    """Looks at the stack's server, and finds it again after it vanished."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -142,8 +128,6 @@ class Looker:
 
     def find(self) -> Server:
         """Find the server through Docker, and prove that it is this stack's."""
-        from vpdb.cli.common import server_of
-
         self._server = server_of(self._settings)
         return self._server
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pgseed.databases.stamp import Stamp
 from vpdb.config import Settings
 
 
@@ -25,7 +26,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class ToolVersions:
     """Versions found, and the ones this checkout asks for; a missing one is an empty text."""
 
     pulumi: str
@@ -36,7 +37,7 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StackState:
     """The stack's state in Pulumi's own file backend; `error` for any other backend."""
 
     error: str = ""
@@ -68,14 +69,13 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class ContainerState:
     """The stack's container."""
 
     exists: bool
     status: str = ""
     exit_code: int = 0
     out_of_memory: bool = False
-    restarts: int = 0
     health: str = ""
     image_current: bool | None = None
     published_port: int = 0
@@ -120,14 +120,10 @@ class Postgres:
     """Who holds this project's lock: a reload, reset, dump … under way."""
     operation_s: float = 0.0
     idle_in_transaction: tuple[Idler, ...] = ()
-    row_by_row: tuple[RowByRow, ...] = ()
-    loaded_content: str = ""
-    loaded_from: str = ""
-    loaded_at: str = ""
+    slow_loader: SlowLoader | None = None
+    stamp: Stamp | None = None
+    """What was loaded into the live database; None where this project did not load it."""
     local_changes: str = ""
-    loaded_schema: str = ""
-    """The schema files' part of the content; empty where an older version loaded it."""
-    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +137,9 @@ class Idler:
 
 
 @dataclass(frozen=True, slots=True)
-class RowByRow:
+class SlowLoader:
     """A session seen writing with about one row a commit."""
 
-    pid: int
     who: str
     commits_s: float
     rows_s: float
@@ -174,7 +169,6 @@ class Wanted:
     content: str = ""
     schema: str = ""
     source: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +188,18 @@ class Facts:
 
     settings: Settings
     engine: Engine
-    tools: Tools = field(default_factory=lambda: Tools("", {}, {}, {}, {}))
-    state: State = field(default_factory=State)
+    tools: ToolVersions = field(default_factory=lambda: ToolVersions("", {}, {}, {}, {}))
+    state: StackState = field(default_factory=StackState)
     port: Port | None = None
-    box: Box | None = None
+    container: ContainerState | None = None
     volume_exists: bool | None = None
     disk: Disk = field(default_factory=Disk)
     postgres: Postgres | None = None
     backup: BackupFile | None = None
     wanted: Wanted | None = None
     team: Team = field(default_factory=Team)
+
+    @property
+    def never_up(self) -> bool:
+        """Whether Pulumi's state says that this stack was never brought up."""
+        return not self.state.exists and not self.state.error

@@ -1,16 +1,71 @@
-"""Judgements on the backup file and on git."""
+"""The files of the checkout: the backup, what would be loaded, git."""
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
 from pgseed import units
-from vpdb.doctor.facts import Facts
+from pgseed.backup.work_folder import leftovers
+from pgseed.errors import BackupRefused, SeedError
+from vpdb.backups.git_settings import LIMIT_BYTES
+from vpdb.config import Settings
+from vpdb.content import INIT_DIR, choose_content
+from vpdb.doctor.facts import BackupFile, Facts, Team, Wanted
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, warning
 
-TOO_LARGE_BYTES = 50 << 20
-"""From here on GitHub warns of a file; it refuses 100 MB."""
+_COMPRESSED = (".gz", ".zst")
 
 
-def backup(facts: Facts) -> Finding:
+def look_at_content(settings: Settings) -> tuple[Wanted, BackupFile]:
+    """Choose what `pulumi up` would load, and look at the backup on the way."""
+    path = settings.backup
+    found = BackupFile(
+        path=path,
+        exists=path.is_file(),
+        size_bytes=path.stat().st_size if path.is_file() else 0,
+        compressed=path.suffix in _COMPRESSED,
+        git_lfs=_git(settings.project_dir, "check-attr", "filter", "--", str(path)).endswith("lfs"),
+        leftovers=tuple(leftovers(path.parent)),
+    )
+    try:
+        content = choose_content(settings.project_dir, settings)
+    except SeedError as error:
+        if isinstance(error, BackupRefused) and error.path == path and found.exists:
+            where = f", line {error.line}" if error.line else ""
+            refused = f"{path.name}{where}: {error.cause}"
+            found = replace(found, refused=refused, remedy=error.remedy)
+        return Wanted(error=str(error)), found
+    seed = content.seed
+    return Wanted(content=seed.id, schema=seed.schema_id, source=content.label), found
+
+
+def look_at_team(settings: Settings) -> Team:
+    """Compare backup and schema with what is committed here and on the upstream branch.
+
+    The network is not asked: the upstream is as last fetched.
+    """
+    folder = settings.project_dir
+    if _git(folder, "rev-parse", "--is-inside-work-tree") != "true":
+        return Team()
+    paths = [str(INIT_DIR)]
+    if settings.backup.is_relative_to(folder):
+        paths.append(str(settings.backup.relative_to(folder)))
+    modified = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *paths)
+    upstream = _git(folder, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
+    behind = ""
+    if upstream:
+        behind = _git(folder, "rev-list", "--count", "HEAD..@{upstream}", "--", *paths)
+    return Team(
+        in_git=True,
+        modified=bool(modified),
+        behind=int(behind) if behind.isdigit() else 0,
+        upstream=upstream,
+    )
+
+
+def check_backup(facts: Facts) -> Finding:
     """Is the backup there, whole, and data?"""
     found = facts.backup
     if found is None:
@@ -35,12 +90,12 @@ def backup(facts: Facts) -> Finding:
     return ok(f"{name}, {units.size(found.size_bytes)}, is whole")
 
 
-def backup_size(facts: Facts) -> Finding:
+def check_backup_size(facts: Facts) -> Finding:
     """Is the backup small enough for git?"""
     found = facts.backup
     if found is None or not found.exists:
         return skipped("there is no backup")
-    if found.size_bytes <= TOO_LARGE_BYTES or found.git_lfs:
+    if found.size_bytes <= LIMIT_BYTES or found.git_lfs:
         held = ", kept by Git LFS" if found.git_lfs else ""
         return ok(f"{units.size(found.size_bytes)}{held}")
     compressed = (
@@ -56,7 +111,7 @@ def backup_size(facts: Facts) -> Finding:
     )
 
 
-def team(facts: Facts) -> Finding:
+def check_team(facts: Facts) -> Finding:
     """Has the team newer data than this checkout?"""
     found = facts.team
     if not found.in_git:
@@ -76,3 +131,13 @@ def team(facts: Facts) -> Finding:
     if not found.upstream:
         return ok("as committed; the branch has no upstream to compare with")
     return ok(f"as {found.upstream} when last fetched")
+
+
+def _git(folder: Path, *args: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *args], cwd=folder, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 
-from pgseed.live import history
 from toolchain import stack_lock
 from vpdb import bulk, docker
-from vpdb.config import Settings
 from vpdb.doctor.facts import Facts
 from vpdb.doctor.finding import Finding
+from vpdb.live import live_database
+from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.server.password import set_password
 
@@ -20,36 +20,39 @@ _START_S = 60
 def repair(facts: Facts, findings: Mapping[str, Finding]) -> list[str]:
     """Make every repair the findings name; give what was done, in words. Raises SeedError."""
     wanted = dict.fromkeys(finding.fix for finding in findings.values() if finding.fix)
-    return [FIXES[name](facts.settings, facts) for name in wanted]
+    return [FIXES[name](facts) for name in wanted]
 
 
-def _start_container(settings: Settings, facts: Facts) -> str:
-    name = settings.container
-    paused = facts.box is not None and facts.box.status == "paused"
+def _server(facts: Facts, wait_s: float = 30) -> DockerServer:
+    """Find the server and prove whose it is: nothing is repaired on another one."""
+    return find_server(facts.settings.container, facts.settings.stack, timeout_s=wait_s)
+
+
+def _start_container(facts: Facts) -> str:
+    name = facts.settings.container
+    paused = facts.container is not None and facts.container.status == "paused"
     docker.run("unpause" if paused else "start", name)
-    find_server(name, settings.stack, timeout_s=_START_S)
+    _server(facts, _START_S)
     return f"started {name}"
 
 
-def _set_password(settings: Settings, _facts: Facts) -> str:
-    # The guard first: the socket of any container would take a new password.
-    find_server(settings.container, settings.stack)
-    set_password(settings.container, settings.user, settings.password)
-    return f"set the password of {settings.user} to the one of the settings"
+def _set_password(facts: Facts) -> str:
+    user = facts.settings.user
+    set_password(_server(facts), user, facts.settings.password)
+    return f"set the password of {user} to the one of the settings"
 
 
-def _drop_unfinished(settings: Settings, _facts: Facts) -> str:
-    server = find_server(settings.container, settings.stack)
-    history.prune(server, settings)
+def _drop_unfinished(facts: Facts) -> str:
+    live_database(_server(facts), facts.settings).clean_up()
     return "dropped what interrupted loads left"
 
 
-def _bulk_off(settings: Settings, _facts: Facts) -> str:
-    bulk.switch_off(find_server(settings.container, settings.stack), settings)
+def _bulk_off(facts: Facts) -> str:
+    bulk.switch_off(_server(facts), facts.settings)
     return "switched bulk mode off"
 
 
-def _clear_locks(_settings: Settings, facts: Facts) -> str:
+def _clear_locks(facts: Facts) -> str:
     gone = []
     for folder in {lock.path.parent for lock in facts.state.locks}:
         # Judged again: a new command may have begun meanwhile.
@@ -60,7 +63,7 @@ def _clear_locks(_settings: Settings, facts: Facts) -> str:
     return f"removed the lock of the killed `pulumi` (process {', '.join(gone) or 'none'})"
 
 
-def _remove_leftovers(_settings: Settings, facts: Facts) -> str:
+def _remove_leftovers(facts: Facts) -> str:
     leftovers = facts.backup.leftovers if facts.backup else ()
     for path in leftovers:
         if path.is_dir():
@@ -70,7 +73,7 @@ def _remove_leftovers(_settings: Settings, facts: Facts) -> str:
     return f"removed {', '.join(path.name for path in leftovers)}"
 
 
-FIXES: Mapping[str, Callable[[Settings, Facts], str]] = {
+FIXES: Mapping[str, Callable[[Facts], str]] = {
     "start_container": _start_container,
     "set_password": _set_password,
     "drop_unfinished": _drop_unfinished,

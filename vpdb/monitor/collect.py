@@ -7,27 +7,18 @@ way, neither of a reload's swap nor of a snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
-from psycopg2.extras import RealDictCursor
 
 from pgseed.databases.stamp import list_databases
 from pgseed.server import Server
 from pgseed.units import duration
 from vpdb import bulk
-from vpdb.monitor.model import (
-    Database,
-    Sample,
-    ServerCounters,
-    Session,
-    TableCounters,
-    Work,
-)
-from vpdb.queries import query
+from vpdb.monitor.model import Activity, ListedDatabase, Sample, ServerCounters, TableCounters, Work
+from vpdb.queries import rows
 from vpdb.stamp_text import printable, stamp_note
 
 PURPOSE = "monitor"
@@ -36,13 +27,12 @@ _ON_WHAT = re.compile(
 )
 # A look that takes longer is given up: the server is in trouble, and the next look may do better.
 _LOOK_MS, _LOCK_MS = 4000, 200
-
 # A spare has no stamp of its own.
 _SPARE_HOLDS = "a copy of the template, for the next reset"
 
 
 def collect(server: Server, database: str) -> Sample:
-    """Look once.
+    """Look once at the server and its live database.
 
     Raises ServerUnreachable where nobody answers, psycopg2.Error where the server ends the look.
     """
@@ -59,59 +49,54 @@ def collect(server: Server, database: str) -> Sample:
         },
     )
     try:
-        with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            server_row = _rows(cursor, "monitor_server")[0]
-            taken_at = server_row.pop("taken_at")
-            waits = {row["pid"]: row for row in _rows(cursor, "monitor_waits")}
-            activity = _rows(cursor, "monitor_activity")
-            work = _rows(cursor, "monitor_progress")
-            tables = _rows(cursor, "monitor_tables")
-            databases = list_databases(connection, database, sizes=True)
-            mode = bulk.read_from(connection, database)
-            sizes = _sizes(cursor)
+        (counters,) = rows(connection, "monitor_server")
+        now = counters.pop("taken_at")
+        waits = {row["pid"]: row for row in rows(connection, "monitor_waits")}
+        activity = rows(connection, "monitor_activity")
+        work = rows(connection, "monitor_progress")
+        tables = rows(connection, "monitor_tables")
+        databases = list_databases(connection, database, sizes=True)
+        mode = bulk.read_from(connection, database)
+        sizes = _sizes(connection)
         connection.rollback()
     finally:
         connection.close()
     live = next((d for d in databases if d.name == database), None)
     return Sample(
-        taken_at=taken_at,
-        server=ServerCounters(**server_row),
+        taken_at=now,
+        server=ServerCounters(**counters),
         sessions=tuple(session(row, waits.get(row["pid"])) for row in activity),
-        tables=tuple(_table(row, sizes) for row in tables),
+        tables=tuple(
+            TableCounters(**{**row, "name": printable(row["name"])}, bytes=sizes.get(row["oid"]))
+            for row in tables
+        ),
         work=tuple(under_way(row) for row in work),
         databases=tuple(
-            Database(
+            ListedDatabase(
                 d.name,
                 d.kind,
                 d.size_bytes,
-                _SPARE_HOLDS if d.kind == "spare" else stamp_note(d.stamp, taken_at),
+                _SPARE_HOLDS if d.kind == "spare" else stamp_note(d.stamp, now),
             )
             for d in databases
         ),
-        bulk_mode=f"on for {duration(mode.lasted_s(taken_at))}" if mode else "off",
-        stamp=stamp_note(live.stamp if live else None, taken_at),
+        bulk_mode=f"on for {duration(mode.lasted_s(now))}" if mode else "off",
+        stamp=stamp_note(live.stamp if live else None, now),
     )
 
 
-def session(row: Mapping[str, Any], wait: Mapping[str, Any] | None) -> Session:
+def session(row: Mapping[str, Any], wait: Mapping[str, Any] | None) -> Activity:
     """Read one row of monitor_activity, and what it waits for of monitor_waits."""
-    waits_for = f"{wait['mode']} on {wait['target']}" if wait and wait["target"] else ""
-    what = [row["wait_type"], row["wait"]]
-    return Session(
+    texts = ("database", "user", "application", "client", "kind", "state", "query")
+    return Activity(
+        **{name: printable(row[name]) for name in texts},
         pid=row["pid"],
-        database=printable(row["database"]),
-        user=printable(row["user"]),
-        application=printable(row["application"]),
-        client=row["client"],
-        kind=row["kind"],
-        state=row["state"] or "",
-        wait=": ".join(part for part in what if part),
+        wait=": ".join(part for part in (row["wait_type"], row["wait"]) if part),
         transaction_s=row["transaction_s"] or 0.0,
         # An idle session's last query is over; its age says nothing.
         query_s=(row["query_s"] or 0.0) if row["state"] == "active" else 0.0,
-        query=printable(row["query"]),
         blocked_by=tuple(sorted(set(row["blocked_by"]) - {0})),
-        waits_for=printable(waits_for),
+        waits_for=printable(f"{wait['mode']} on {wait['target']}") if wait else "",
     )
 
 
@@ -135,24 +120,14 @@ def under_way(row: Mapping[str, Any]) -> Work:
 
 
 def _named_in(statement: str) -> str:
-    """Give what a statement works on, for people: without its first words and what follows."""
+    """Return the name of what a statement works on; the whole statement where none is found."""
     found = _ON_WHAT.fullmatch(statement)
     return found[1].replace('"', "") if found else statement
 
 
-def _sizes(cursor: RealDictCursor) -> dict[int, int]:
-    """Sizes by table; none at all while a lock taken just now is in the way."""
+def _sizes(connection: psycopg2.extensions.connection) -> dict[int, int]:
+    """Read the tables' sizes; none at all while a lock taken just now is in the way."""
     try:
-        return {row["oid"]: row["bytes"] for row in _rows(cursor, "monitor_table_sizes")}
+        return {row["oid"]: row["bytes"] for row in rows(connection, "monitor_table_sizes")}
     except (psycopg2.errors.LockNotAvailable, psycopg2.errors.UndefinedTable):
         return {}
-
-
-def _table(row: Mapping[str, Any], sizes: Mapping[int, int]) -> TableCounters:
-    return TableCounters(**{**row, "name": printable(row["name"])}, bytes=sizes.get(row["oid"]))
-
-
-def _rows(cursor: RealDictCursor, name: str) -> list[dict[str, Any]]:
-    cursor.execute(query(name))
-    rows: Iterable[dict[str, Any]] = cursor.fetchall()
-    return [dict(row) for row in rows]

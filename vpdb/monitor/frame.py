@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
-from vpdb.monitor.model import (
-    Database,
-    Frame,
-    LockNode,
-    Sample,
-    ServerCounters,
-    Session,
-    TableCounters,
-    TableRates,
-)
+from vpdb.monitor.model import Activity, Frame, LockNode, Sample, TableCounters, TableRates
 
 SPARK_LOOKS = 24
 _BARS = "▁▂▃▄▅▆▇█"
 
-SESSION_ORDERS: Mapping[str, Callable[[Session], object]] = {
+# Each rate of a frame, and the server's counter whose growth it is.
+RATES = {
+    "commits_s": "commits",
+    "rollbacks_s": "rollbacks",
+    "inserted_s": "inserted",
+    "wal_bytes_s": "wal_written",
+}
+SESSION_ORDERS: Mapping[str, Callable[[Activity], object]] = {
     "duration": lambda s: (-s.running_s, s.pid),
     "wait": lambda s: (not s.blocked_by, not s.wait, -s.running_s, s.pid),
     "user": lambda s: (s.user, s.application, -s.running_s),
@@ -42,7 +40,7 @@ class History:
         self._writes: dict[tuple[str, int], deque[float]] = {}
 
     def add(self, sample: Sample) -> Frame:
-        """Give the frame of `sample`.
+        """Return the frame of `sample`.
 
         Counters that went backwards (a crash reset the statistics, a reload put another database
         in the live one's place) begin anew: no rate rather than a wrong one.
@@ -58,31 +56,23 @@ class History:
         return Frame(
             sample=sample,
             tables=tables,
-            commits_s=_rate(last, sample, seconds, lambda s: s.commits),
-            rollbacks_s=_rate(last, sample, seconds, lambda s: s.rollbacks),
-            inserted_s=_rate(last, sample, seconds, lambda s: s.inserted),
-            wal_bytes_s=_rate(last, sample, seconds, lambda s: s.wal_written),
             hit_ratio=_hit_ratio(last, sample),
             locks=lock_tree(sample.sessions),
+            **{
+                name: _rate(last.server, sample.server, counter, seconds) if last else None
+                for name, counter in RATES.items()
+            },
         )
 
     def _rates(
-        self,
-        table: TableCounters,
-        earlier: Mapping[tuple[str, int], TableCounters],
-        seconds: float,
+        self, table: TableCounters, earlier: Mapping[tuple[str, int], TableCounters], seconds: float
     ) -> TableRates:
         before = earlier.get((table.name, table.oid))
         writes = self._writes.setdefault((table.name, table.oid), deque(maxlen=SPARK_LOOKS))
         if before is None or seconds <= 0:
             return TableRates(table, None, None, None, tuple(writes))
         inserted, updated, deleted = (
-            max(0, now - then) / seconds
-            for now, then in (
-                (table.inserted, before.inserted),
-                (table.updated, before.updated),
-                (table.deleted, before.deleted),
-            )
+            _rate(before, table, counter, seconds) for counter in ("inserted", "updated", "deleted")
         )
         writes.append(inserted + updated + deleted)
         return TableRates(table, inserted, updated, deleted, tuple(writes))
@@ -96,12 +86,9 @@ def _restarted(last: Sample, now: Sample) -> bool:
     )
 
 
-def _rate(
-    last: Sample | None, now: Sample, seconds: float, counter: Callable[[ServerCounters], int]
-) -> float | None:
-    if last is None or seconds <= 0:
-        return None
-    return max(0, counter(now.server) - counter(last.server)) / seconds
+def _rate(before: object, now: object, counter: str, seconds: float) -> float:
+    growth: float = getattr(now, counter) - getattr(before, counter)
+    return max(0.0, growth) / seconds
 
 
 def _hit_ratio(last: Sample | None, now: Sample) -> float | None:
@@ -112,15 +99,15 @@ def _hit_ratio(last: Sample | None, now: Sample) -> float | None:
     return hit / (hit + read) if hit + read > 0 else None
 
 
-def lock_tree(sessions: Iterable[Session]) -> tuple[LockNode, ...]:
-    """Who waits for whom, blockers as roots.
+def lock_tree(sessions: Iterable[Activity]) -> tuple[LockNode, ...]:
+    """Return the trees of who waits for whom, blockers as roots.
 
     A session that waits for A and B stands below both, but where A waits for B in turn it stands
     below A alone. In a deadlock nobody is free of waiting; its lowest pid then is the root.
     """
     by_pid = {session.pid: session for session in sessions}
     blockers = {s.pid: {pid for pid in s.blocked_by if pid in by_pid} for s in by_pid.values()}
-    waiting: dict[int, list[Session]] = {}
+    waiting: dict[int, list[Activity]] = {}
     for pid, above in blockers.items():
         indirect = set().union(*(_reachable(b, blockers, {pid}) for b in above)) - {pid}
         # In a cycle everyone is behind everyone; then nothing may be left out.
@@ -129,7 +116,7 @@ def lock_tree(sessions: Iterable[Session]) -> tuple[LockNode, ...]:
 
     reached: set[int] = set()
 
-    def grow(session: Session, above: frozenset[int]) -> LockNode:
+    def grow(session: Activity, above: frozenset[int]) -> LockNode:
         reached.add(session.pid)
         if session.pid in above:
             return LockNode(session, cycle=True)
@@ -137,15 +124,15 @@ def lock_tree(sessions: Iterable[Session]) -> tuple[LockNode, ...]:
         inner = above | {session.pid}
         return LockNode(session, tuple(grow(waiter, inner) for waiter in below))
 
-    trees = [grow(by_pid[pid], frozenset()) for pid in sorted(waiting) if not blockers[pid]]
-    for pid in sorted(waiting):
+    trees = []
+    for pid in sorted(waiting, key=lambda pid: (bool(blockers[pid]), pid)):
         if pid not in reached:
             trees.append(grow(by_pid[pid], frozenset()))
     return tuple(trees)
 
 
 def _reachable(pid: int, blockers: Mapping[int, set[int]], without: set[int]) -> set[int]:
-    """Everyone that `pid` waits for, directly or not, on ways around `without`."""
+    """Return everyone that `pid` waits for, directly or not, on ways around `without`."""
     seen: set[int] = set()
     ahead = set(blockers.get(pid, ())) - without
     while ahead:
@@ -155,7 +142,7 @@ def _reachable(pid: int, blockers: Mapping[int, set[int]], without: set[int]) ->
     return seen
 
 
-def order_sessions(sessions: Iterable[Session], order: str) -> list[Session]:
+def order_sessions(sessions: Iterable[Activity], order: str) -> list[Activity]:
     """Sort sessions for the screen by one of SESSION_ORDERS."""
     return sorted(sessions, key=SESSION_ORDERS[order])  # type: ignore[arg-type]
 
@@ -195,8 +182,3 @@ def allot(height: int, wants: Mapping[str, int], least: Mapping[str, int]) -> di
             given[name] += 1
             height -= 1
     return given
-
-
-def kept_databases(databases: Iterable[Database]) -> list[Database]:
-    """The databases beside the live one that hold somebody's data."""
-    return [d for d in databases if d.role in ("kept", "snapshot")]

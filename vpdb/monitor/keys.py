@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import select
 import sys
-from types import TracebackType
+import termios
+import time
+import tty
 from typing import Any
 
 from vpdb.monitor.frame import SESSION_ORDERS, TABLE_ORDERS
@@ -27,36 +29,20 @@ class Keyboard:
 
     def __enter__(self) -> Keyboard:
         if self._fd >= 0:
-            import termios
-            import tty
-
             self._before = termios.tcgetattr(self._fd)
             tty.setcbreak(self._fd)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._fd >= 0:
-            import termios
-
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
     def read(self, timeout_s: float) -> str:
         """Wait for keys at most so long; give those pressed by then, "" when none came."""
         if self._fd < 0:
-            import time
-
             time.sleep(timeout_s)
             return ""
-        try:
-            ready, _, _ = select.select([self._fd], [], [], timeout_s)
-        except InterruptedError:
-            return ""
-        if not ready:
+        if not select.select([self._fd], [], [], timeout_s)[0]:
             return ""
         pressed = os.read(self._fd, 32).decode(errors="ignore")
         # Nothing to read although there is something: the terminal is gone.
@@ -67,7 +53,7 @@ class Keyboard:
 
 
 def press(view: View, key: str) -> bool:
-    """Do what a key means; False when it means the end."""
+    """Do what a key means; return False for the keys that quit."""
     if key in ("q", "Q", "\x03", "\x04"):
         return False
     if view.help:

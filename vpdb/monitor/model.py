@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One backend at work, idle in a transaction, or in another's way."""
+class Activity:
+    """One session at work, idle in a transaction, or in another's way."""
 
     pid: int
     database: str
@@ -29,7 +29,7 @@ class Session:
 
     @property
     def running_s(self) -> float:
-        """How long it has been at what it does: its transaction's age, at least its query's."""
+        """The age of its transaction, or of its query where there is none."""
         return max(self.transaction_s, self.query_s)
 
 
@@ -73,7 +73,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class ListedDatabase:
     """One database of the server; `role` is what it is for: live, template, kept, snapshot …"""
 
     name: str
@@ -108,8 +108,8 @@ class ServerCounters:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
-    """What Docker says of the container; `memory_limit` is the machine's where none is set."""
+class Usage:
+    """What the container takes; `memory_limit` is the machine's memory where none is set."""
 
     cpu_percent: float
     memory_bytes: int
@@ -122,13 +122,13 @@ class Sample:
 
     taken_at: float
     server: ServerCounters
-    sessions: tuple[Session, ...]
+    sessions: tuple[Activity, ...]
     tables: tuple[TableCounters, ...]
     work: tuple[Work, ...]
-    databases: tuple[Database, ...]
+    databases: tuple[ListedDatabase, ...]
     stamp: str
     bulk_mode: str = "off"
-    container: Container | None = None
+    container: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Frame:
 class LockNode:
     """A session in a tree of who waits for whom; a root waits for nobody."""
 
-    session: Session
+    session: Activity
     waiters: tuple[LockNode, ...] = ()
     cycle: bool = False
     """The session stands above itself: a deadlock PostgreSQL will end within its timeout."""

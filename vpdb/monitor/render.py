@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -21,12 +21,11 @@ from vpdb.monitor.sections import (
     cut,
     heading,
     lock_lines,
-    nothing,
     plural,
     session_grid,
     shorten,
     table_grid,
-    waiters,
+    waiting,
     work_line,
 )
 
@@ -61,71 +60,72 @@ def plain(frame: Frame, view: View, title: str, width: int) -> RenderableType:
 
 
 def header(frame: Frame, view: View, title: str, width: int) -> list[Text]:
-    """The lines above the sections: what this is, what it holds, how the machine does."""
+    """Draw the lines above the sections: what this is, what it holds, how the machine does."""
     sample, server = frame.sample, frame.sample.server
-    lines = [
-        _pair(
-            Text.assemble(
-                (title, "bold"),
-                f" · {server.database} · PostgreSQL {server.version}",
-                f" · up {units.duration(server.up_s)}",
-            ),
-            Text(_when(sample.taken_at, view), "dim"),
-            width,
-        ),
-        cut(Text(sample.stamp)),
-    ]
-    if view.notice:
-        # Its end says what to do.
-        parts = textwrap.wrap(view.notice, max(10, width - 2))[:_NOTICE_LINES]
-        lines[1:1] = [cut(Text(f" {part} ", "bold white on red")) for part in parts]
+    name = f" · {server.database} · PostgreSQL {server.version} · up {units.duration(server.up_s)}"
+    lines = [_pair(Text.assemble((title, "bold"), name), Text(_when(frame, view), "dim"), width)]
+    # A notice's end says what to do.
+    parts = textwrap.wrap(view.notice, max(10, width - 2))[:_NOTICE_LINES]
+    lines += [cut(Text(f" {part} ", "bold white on red")) for part in parts]
     usage = _usage(frame, limit=True)
-    lines.append(usage if usage.cell_len <= width else _usage(frame, limit=False))
-    flow = [f"connections {server.connections} of {server.connections_allowed}"]
-    if frame.commits_s is not None:
-        flow += [
-            f"commits {units.short_count(frame.commits_s)}/s",
-            f"rows in {units.short_count(frame.inserted_s or 0)}/s",
-            f"WAL {units.size(frame.wal_bytes_s or 0)}/s",
-        ]
-    state = Text("autovacuum ")
-    if server.autovacuum:
-        state.append(
-            "on" if not server.autovacuum_workers else f"at work ({server.autovacuum_workers})"
-        )
-    else:
-        state.append("off", "bold yellow")
-    off = sum(t.table.autovacuum_off for t in frame.tables)
-    if off:
-        state.append(f" but off for {_tables(off)}", "bold yellow")
-    state.append(" · bulk mode ")
-    state.append(sample.bulk_mode, "bold yellow" if sample.bulk_mode != "off" else "")
-    lines += [_facts(flow), cut(state)]
-    for role, word in (("build", "being built"), ("clone", "being cloned")):
-        names = [f"{d.name} ({units.size(d.bytes)})" for d in sample.databases if d.role == role]
+    lines += [
+        cut(Text(sample.stamp)),
+        usage if usage.cell_len <= width else _usage(frame, limit=False),
+        _flow(frame),
+        _care(frame),
+    ]
+    for roles, word, style in (
+        (("build",), "being built", "cyan"),
+        (("clone",), "being cloned", "cyan"),
+        (("kept", "snapshot"), "kept", ""),
+    ):
+        names = [f"{d.name} ({units.size(d.bytes)})" for d in sample.databases if d.role in roles]
         if names:
-            lines.append(cut(Text(f"{word}: {', '.join(names)}", "cyan")))
-    kept = frames.kept_databases(sample.databases)
-    if kept:
-        lines.append(
-            cut(Text("kept: " + ", ".join(f"{d.name} ({units.size(d.bytes)})" for d in kept)))
-        )
+            lines.append(cut(Text(f"{word}: {', '.join(names)}", style)))
     return lines
 
 
 def _usage(frame: Frame, *, limit: bool) -> Text:
-    """What the database takes of the machine; with the memory's `limit` or without."""
-    server, box = frame.sample.server, frame.sample.container
-    facts = [
+    """Say what the database takes of the machine; with the memory's `limit` or without."""
+    server, usage = frame.sample.server, frame.sample.container
+    parts = [
         f"database {units.size(server.database_bytes)}",
         f"volume {units.size(server.volume_bytes)}",
     ]
-    if box:
-        of = f" of {units.size(box.memory_limit)}" if limit else ""
-        facts += [f"CPU {box.cpu_percent:.0f} %", f"memory {units.size(box.memory_bytes)}{of}"]
+    if usage:
+        of = f" of {units.size(usage.memory_limit)}" if limit else ""
+        parts += [f"CPU {usage.cpu_percent:.0f} %", f"memory {units.size(usage.memory_bytes)}{of}"]
     if frame.hit_ratio is not None:
-        facts.append(f"cache {frame.hit_ratio:.1%}")
-    return _facts(facts)
+        parts.append(f"cache {frame.hit_ratio:.1%}")
+    return cut(Text(" · ".join(parts)))
+
+
+def _flow(frame: Frame) -> Text:
+    server = frame.sample.server
+    parts = [f"connections {server.connections} of {server.connections_allowed}"]
+    if frame.commits_s is not None:
+        parts += [
+            f"commits {units.short_count(frame.commits_s)}/s",
+            f"rows in {units.short_count(frame.inserted_s or 0)}/s",
+            f"WAL {units.size(frame.wal_bytes_s or 0)}/s",
+        ]
+    return cut(Text(" · ".join(parts)))
+
+
+def _care(frame: Frame) -> Text:
+    """Say whether autovacuum and bulk mode are on."""
+    server, mode = frame.sample.server, frame.sample.bulk_mode
+    workers = server.autovacuum_workers
+    line = Text("autovacuum ")
+    if server.autovacuum:
+        line.append(f"at work ({workers})" if workers else "on")
+    else:
+        line.append("off", "bold yellow")
+    off = sum(t.table.autovacuum_off for t in frame.tables)
+    if off:
+        line.append(f" but off for {plural(off, 'table')}", "bold yellow")
+    line.append(" · bulk mode ")
+    return cut(line.append(mode, "bold yellow" if mode != "off" else ""))
 
 
 def _body(frame: Frame, view: View, width: int, height: int) -> Iterator[RenderableType]:
@@ -141,22 +141,23 @@ def _body(frame: Frame, view: View, width: int, height: int) -> Iterator[Rendera
         "tables": max(1, len(tables)) + 1 + bool(tables),
     }
     given = frames.allot(height, wants, {"locks": 4, "work": 3, "sessions": 4, "tables": 4})
+    none = Text("none", "dim")
     if given["locks"]:
-        yield heading(f"Blocked ({plural(waiters(frame.locks), 'session')} waiting)", width, "red")
+        blocked = plural(len(waiting(frame.locks)), "session")
+        yield heading(f"Blocked ({blocked} waiting)", width, "red")
         yield from shorten(tree, given["locks"] - 1)
     if given["work"]:
         yield heading("Under way", width, "cyan")
         yield from shorten([work_line(work, width) for work in sample.work], given["work"] - 1)
     if given["sessions"]:
-        yield heading(
-            f"Sessions at work ({len(sessions)}), by {view.session_order}", width, "green"
-        )
-        yield session_grid(sessions, given["sessions"] - 2, view, width) if sessions else nothing()
+        order = view.session_order
+        yield heading(f"Sessions at work ({len(sessions)}), by {order}", width, "green")
+        shown = sessions[: max(0, given["sessions"] - 2)]
+        yield session_grid(shown, view, width) if sessions else none
     if given["tables"]:
         yield heading(f"Tables ({len(tables)}), by {view.table_order}", width, "blue")
-        yield (
-            table_grid(tables, given["tables"] - 2, width, sample.taken_at) if tables else nothing()
-        )
+        rows = tables[: max(0, given["tables"] - 2)]
+        yield table_grid(rows, width, sample.taken_at) if tables else none
 
 
 def _help(title: str) -> RenderableType:
@@ -172,10 +173,8 @@ def _help(title: str) -> RenderableType:
 
 
 def _footer(view: View) -> Text:
-    text = Text(KEYS, "dim", no_wrap=True, overflow="ellipsis")
-    return (
-        Text("paused · ", "bold reverse", no_wrap=True).append_text(text) if view.paused else text
-    )
+    text = cut(Text(KEYS, "dim"))
+    return cut(Text("paused · ", "bold reverse")).append_text(text) if view.paused else text
 
 
 def _pair(left: Text, right: Text, width: int) -> Text:
@@ -184,14 +183,6 @@ def _pair(left: Text, right: Text, width: int) -> Text:
     return cut(left.append_text(right))
 
 
-def _when(taken_at: float, view: View) -> str:
+def _when(frame: Frame, view: View) -> str:
     pace = f" · every {view.interval_s:g} s" if view.interval_s else ""
-    return time.strftime("%H:%M:%S", time.localtime(taken_at)) + pace
-
-
-def _facts(facts: Sequence[str]) -> Text:
-    return cut(Text(" · ".join(facts)))
-
-
-def _tables(number: int) -> str:
-    return plural(number, "table")
+    return time.strftime("%H:%M:%S", time.localtime(frame.sample.taken_at)) + pace

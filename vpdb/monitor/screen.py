@@ -12,18 +12,23 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from vpdb.monitor import container, render
-from vpdb.monitor.frame import History
+from vpdb.monitor import render
+from vpdb.monitor.frame import RATES, History
 from vpdb.monitor.keys import Keyboard, press
-from vpdb.monitor.model import Container, Frame, Sample, View
+from vpdb.monitor.model import Frame, Sample, View
+from vpdb.monitor.usage import Stream
 from vpdb.monitor.watcher import Watcher
+
+Look = Callable[[], Sample]
 
 # Between two looks of one frame that shows rates.
 FIRST_LOOKS_S = 1.0
+# One frame waits so long for docker's figures; without them it is shown all the same.
+_USAGE_S = 15.0
 _KEY_WAIT_S = 0.1
 
 
-def live(look: Callable[[], Sample], view: View, title: str, container_name: str) -> None:
+def live(look: Look, view: View, container: str) -> None:
     """Show frames full screen until q or Ctrl-C.
 
     The server may vanish and come back: the last frame stays, marked, and the rates begin anew.
@@ -33,53 +38,41 @@ def live(look: Callable[[], Sample], view: View, title: str, container_name: str
     frame: Frame | None = None
     shown: object = None
     with (
-        container.Stream(container_name) as stats,
+        Stream(container) as stats,
         Watcher(look, view.interval_s) as watcher,
         Keyboard() as keyboard,
         Live(console=console, screen=True, auto_refresh=False, transient=True) as display,
     ):
         while True:
-            sample, trouble = watcher.news()
+            sample, view.notice = watcher.news()
             if sample is not None:
                 frame = history.add(replace(sample, container=stats.latest))
-            view.notice = trouble
             size = console.size
             # Drawn again only when something changed: a terminal over ssh will be thankful.
             state = (frame, size, replace(view))
             if state != shown:
                 shown = state
-                body = (
-                    render.screen(frame, view, title, size.width, size.height)
-                    if frame
-                    else Text(trouble or f"looking at {title} …")
-                )
+                if frame:
+                    body = render.screen(frame, view, container, size.width, size.height)
+                else:
+                    body = Text(view.notice or f"looking at {container} …")
                 display.update(body, refresh=True)
             if not all(press(view, key) for key in keyboard.read(_KEY_WAIT_S)):
                 return
             watcher.paused, watcher.interval_s = view.paused, view.interval_s
 
 
-def frames(
-    look: Callable[[], Sample], container_name: str, *, interval_s: float | None
-) -> Iterator[Frame]:
-    """Give one frame with rates, or one every `interval_s` for ever.
-
-    One frame needs two looks and docker's own two, which run at the same time.
-    """
+def frames(look: Look, container: str, interval_s: float | None) -> Iterator[Frame]:
+    """Return one frame with rates, which takes two looks, or one every `interval_s` for ever."""
     history = History()
-    if interval_s is None:
-        usage: list[Container | None] = []
-        import threading
-
-        ask = threading.Thread(target=lambda: usage.append(container.once(container_name)))
-        ask.start()
-        history.add(look())
-        time.sleep(FIRST_LOOKS_S)
-        sample = look()
-        ask.join()
-        yield history.add(replace(sample, container=usage[0] if usage else None))
-        return
-    with container.Stream(container_name) as stats:
+    with Stream(container) as stats:
+        if interval_s is None:
+            history.add(look())
+            time.sleep(FIRST_LOOKS_S)
+            sample = look()
+            stats.told.wait(_USAGE_S)
+            yield history.add(replace(sample, container=stats.latest))
+            return
         while True:
             began = time.monotonic()
             yield history.add(replace(look(), container=stats.latest))
@@ -87,16 +80,16 @@ def frames(
 
 
 def write_plain(frame: Frame, view: View, title: str) -> None:
-    """Write one frame as text without colours, blanks at line ends or limits of height."""
-    if sys.stdout.isatty():
-        console = Console(highlight=False, emoji=False, markup=False)
-        console.print(render.plain(frame, view, title, console.width))
+    """Write one frame as text; in a pipe without colours and blanks at line ends."""
+    piped = not sys.stdout.isatty()
+    width = render.PIPE_WIDTH if piped else None
+    console = Console(width=width, no_color=piped, highlight=False, emoji=False, markup=False)
+    body = render.plain(frame, view, title, console.width)
+    if not piped:
+        console.print(body)
         return
-    console = Console(
-        width=render.PIPE_WIDTH, no_color=True, highlight=False, emoji=False, markup=False
-    )
     with console.capture() as capture:
-        console.print(render.plain(frame, view, title, console.width))
+        console.print(body)
     for line in capture.get().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
     sys.stdout.flush()
@@ -109,16 +102,10 @@ def write_json(frame: Frame) -> None:
 
 
 def to_document(frame: Frame) -> dict[str, object]:
-    """Give a frame as plain values; the tree of locks stands in each session's `blocked_by`."""
-    document = asdict(frame.sample)
-    document["tables"] = [
-        {
-            **asdict(row.table),
-            "inserted_s": row.inserted_s,
-            "updated_s": row.updated_s,
-            "deleted_s": row.deleted_s,
-        }
-        for row in frame.tables
-    ]
-    rates = ("commits_s", "rollbacks_s", "inserted_s", "wal_bytes_s", "hit_ratio")
-    return {**document, "rates": {name: getattr(frame, name) for name in rates}}
+    """Return a frame as plain values; the tree of locks stands in each session's `blocked_by`."""
+    tables = []
+    for row in frame.tables:
+        rates = {name: getattr(row, name) for name in ("inserted_s", "updated_s", "deleted_s")}
+        tables.append({**asdict(row.table), **rates})
+    rates = {name: getattr(frame, name) for name in (*RATES, "hit_ratio")}
+    return {**asdict(frame.sample), "tables": tables, "rates": rates}

@@ -5,90 +5,85 @@ Texts from the server stand in `Text`, never in markup: a query may hold square 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
 
 from pgseed import units
-from vpdb.monitor import frame as frames
-from vpdb.monitor.model import LockNode, Session, TableRates, View, Work
+from vpdb.monitor.frame import SPARK_LOOKS, sparkline
+from vpdb.monitor.model import Activity, LockNode, TableRates, View, Work
 
 WIDE = 130
 """Columns from which on a section shows all it has."""
 
 
-def session_grid(sessions: Sequence[Session], rows: int, view: View, width: int) -> Table:
-    """The sessions, the first `rows` of them."""
-    grid = _Grid(expand=True)
-    grid.column("pid", right=True)
-    grid.column("time", right=True)
-    grid.column("user", widest=14)
-    grid.column("application", widest=24 if width >= WIDE else 12)
-    if width >= WIDE:
-        grid.column("database", widest=32)
-        grid.column("client", widest=15)
-    grid.column("state", widest=14 if width >= WIDE else 10)
-    grid.column("waits for", widest=28 if width >= WIDE else 14)
-    grid.column("query", ratio=1)
-    for s in sessions[: max(0, rows)]:
+class GridColumn(NamedTuple):
+    """One column of a section: its head, what stands in a row's cell, and its width."""
+
+    head: str
+    cell: Callable[[Any], str | Text]
+    right: bool = False
+    widest: int | None = None
+    least: int | None = None
+    takes_the_rest: bool = False
+
+
+def session_grid(sessions: Sequence[Activity], view: View, width: int) -> Table:
+    """Lay the sessions out, one a line."""
+
+    def time(s: Activity) -> Text:
         style = "red" if s.blocked_by else "yellow" if s.running_s >= view.long_s else ""
-        cells: list[str | Text] = [str(s.pid), Text(units.clock(s.running_s), style), s.user]
-        cells.append(s.application or s.kind)
-        if width >= WIDE:
-            cells += [s.database, s.client]
-        state = s.state or s.kind
-        cells += [state.replace("idle in transaction", "idle in tx"), s.wait, s.query]
-        grid.row(cells)
-    return grid
+        return Text(units.clock(s.running_s), style)
 
-
-def table_grid(tables: Sequence[TableRates], rows: int, width: int, now: float) -> Table:
-    """The tables with their sizes and rates, the first `rows` of them."""
     wide = width >= WIDE
-    grid = _Grid(expand=not wide)
-    grid.column("table", ratio=None if wide else 1)
-    for name in ("rows", "size", "dead"):
-        grid.column(name, right=True)
-    grid.column("ins/s", right=True)
-    grid.column("upd/s", right=True)
-    if wide:
-        grid.column("del/s", right=True)
-    grid.column("writes", widest=frames.SPARK_LOOKS if wide else 10, least=6)
-    if wide:
-        for name in ("seq scans", "index scans", "vacuumed", "analyzed"):
-            grid.column(name, right=True)
-    grid.column("vacuum" if not wide else "autovacuum")
-    for row in tables[: max(0, rows)]:
-        t = row.table
-        dead = Text(units.short_count(t.dead_rows))
-        if t.dead_rows > 1000 and t.dead_rows > 0.2 * t.rows:
-            dead.stylize("yellow")
-        cells: list[str | Text] = [
-            t.name,
-            units.count(t.rows),
-            "locked" if t.bytes is None else units.size(t.bytes),
-            dead,
-            _rate(row.inserted_s),
-            _rate(row.updated_s),
-        ]
-        if wide:
-            cells.append(_rate(row.deleted_s))
-        cells.append(Text(frames.sparkline(row.writes, frames.SPARK_LOOKS if wide else 10), "cyan"))
-        if wide:
-            cells += [
-                units.short_count(t.sequential_scans),
-                units.short_count(t.index_scans),
-                _moment(t.vacuumed_at, now),
-                _moment(t.analyzed_at, now),
-            ]
-        cells.append(Text("off", "bold yellow") if t.autovacuum_off else "on")
-        grid.row(cells)
-    return grid
+    where = [
+        GridColumn("database", lambda s: s.database, widest=32),
+        GridColumn("client", lambda s: s.client, widest=15),
+    ]
+    columns = [
+        GridColumn("pid", lambda s: str(s.pid), right=True),
+        GridColumn("time", time, right=True),
+        GridColumn("user", lambda s: s.user, widest=14),
+        GridColumn("application", lambda s: s.application or s.kind, widest=24 if wide else 12),
+        *(where if wide else []),
+        GridColumn("state", _state, widest=14 if wide else 10),
+        GridColumn("waits for", lambda s: s.wait, widest=28 if wide else 14),
+        GridColumn("query", lambda s: s.query, takes_the_rest=True),
+    ]
+    return _grid(columns, sessions, expand=True)
+
+
+def table_grid(tables: Sequence[TableRates], width: int, now: float) -> Table:
+    """Lay the tables out with their sizes and rates, one a line."""
+    wide = width >= WIDE
+    looks = SPARK_LOOKS if wide else 10
+    counts = [
+        GridColumn("seq scans", lambda r: units.short_count(r.table.sequential_scans), right=True),
+        GridColumn("index scans", lambda r: units.short_count(r.table.index_scans), right=True),
+        GridColumn("vacuumed", lambda r: _moment(r.table.vacuumed_at, now), right=True),
+        GridColumn("analyzed", lambda r: _moment(r.table.analyzed_at, now), right=True),
+    ]
+    columns = [
+        GridColumn("table", lambda r: r.table.name, takes_the_rest=not wide),
+        GridColumn("rows", lambda r: units.count(r.table.rows), right=True),
+        GridColumn("size", _size, right=True),
+        GridColumn("dead", _dead, right=True),
+        GridColumn("ins/s", lambda r: _rate(r.inserted_s), right=True),
+        GridColumn("upd/s", lambda r: _rate(r.updated_s), right=True),
+        *([GridColumn("del/s", lambda r: _rate(r.deleted_s), right=True)] if wide else []),
+        GridColumn(
+            "writes", lambda r: Text(sparkline(r.writes, looks), "cyan"), widest=looks, least=6
+        ),
+        *(counts if wide else []),
+        GridColumn("autovacuum" if wide else "vacuum", _autovacuum),
+    ]
+    return _grid(columns, tables, expand=not wide)
 
 
 def lock_lines(nodes: Sequence[LockNode], indent: str = "") -> Iterator[Text]:
-    """The trees of who waits for whom, one line a session."""
+    """Draw the trees of who waits for whom, one line a session."""
     for place, node in enumerate(nodes):
         last = place == len(nodes) - 1
         s = node.session
@@ -109,7 +104,7 @@ def lock_lines(nodes: Sequence[LockNode], indent: str = "") -> Iterator[Text]:
 
 
 def work_line(work: Work, width: int) -> Text:
-    """One COPY, VACUUM, CREATE INDEX … with its bar where the total is known.
+    """Show one COPY, VACUUM, CREATE INDEX … with its bar where the total is known.
 
     Where room is short, what it works on is cut, not how far it is.
     """
@@ -120,9 +115,10 @@ def work_line(work: Work, width: int) -> Text:
         far.append(" " + "█" * full, "cyan")
         far.append("░" * (cells - full), "dim")
         far.append(f" {work.share:.0%}")
-    if work.done:
-        amount = units.size(work.done) if work.unit == "bytes" else units.count(work.done)
-        far.append(f" · {amount}" + ("" if work.unit == "bytes" else f" {work.unit}"))
+    if work.done and work.unit == "bytes":
+        far.append(f" · {units.size(work.done)}")
+    elif work.done:
+        far.append(f" · {units.count(work.done)} {work.unit}")
     far.append(f" · {units.clock(work.running_s)}")
     if work.done and work.running_s >= 1 and work.unit == "rows":
         far.append(f" · {units.short_count(work.done / work.running_s)}/s")
@@ -133,19 +129,10 @@ def work_line(work: Work, width: int) -> Text:
     return cut(what.append_text(far))
 
 
-def waiters(nodes: Sequence[LockNode]) -> int:
-    """How many sessions wait in these trees."""
-    pids: set[int] = set()
-
-    def walk(node: LockNode) -> None:
-        if node.session.blocked_by:
-            pids.add(node.session.pid)
-        for waiter in node.waiters:
-            walk(waiter)
-
-    for node in nodes:
-        walk(node)
-    return len(pids)
+def waiting(nodes: Sequence[LockNode]) -> set[int]:
+    """Name the sessions that wait in these trees."""
+    own = {node.session.pid for node in nodes if node.session.blocked_by}
+    return own.union(*(waiting(node.waiters) for node in nodes))
 
 
 def shorten(lines: Sequence[Text], rows: int) -> Iterator[Text]:
@@ -157,39 +144,8 @@ def shorten(lines: Sequence[Text], rows: int) -> Iterator[Text]:
         yield Text(f"… and {len(lines) - rows + 1} more", "dim")
 
 
-class _Grid(Table):
-    """Columns side by side, each row on one line."""
-
-    def __init__(self, *, expand: bool) -> None:
-        super().__init__(
-            box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=expand, header_style="dim"
-        )
-
-    def column(
-        self,
-        name: str,
-        *,
-        right: bool = False,
-        ratio: int | None = None,
-        widest: int | None = None,
-        least: int | None = None,
-    ) -> None:
-        self.add_column(
-            name,
-            justify="right" if right else "left",
-            ratio=ratio,
-            max_width=widest,
-            min_width=least,
-            no_wrap=True,
-            overflow="ellipsis",
-        )
-
-    def row(self, cells: Sequence[str | Text]) -> None:
-        self.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
-
-
 def heading(text: str, width: int, style: str) -> Text:
-    """A section heading: a rule across the screen."""
+    """Draw a section's heading: a rule across the screen."""
     line = Text(f"── {text} ", f"bold {style}")
     line.append("─" * max(0, width - line.cell_len), style)
     return cut(line)
@@ -202,9 +158,45 @@ def cut(text: Text) -> Text:
     return text
 
 
-def nothing() -> Text:
-    """What an empty section shows."""
-    return Text("none", "dim")
+def plural(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _grid(columns: Sequence[GridColumn], rows: Sequence[object], *, expand: bool) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=expand, header_style="dim")
+    for column in columns:
+        grid.add_column(
+            column.head,
+            justify="right" if column.right else "left",
+            ratio=1 if column.takes_the_rest else None,
+            max_width=column.widest,
+            min_width=column.least,
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    for row in rows:
+        cells = (column.cell(row) for column in columns)
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+    return grid
+
+
+def _state(s: Activity) -> str:
+    return (s.state or s.kind).replace("idle in transaction", "idle in tx")
+
+
+def _size(row: TableRates) -> str:
+    return "locked" if row.table.bytes is None else units.size(row.table.bytes)
+
+
+def _dead(row: TableRates) -> Text:
+    dead = row.table.dead_rows
+    many = dead > 1000 and dead > 0.2 * row.table.rows
+    return Text(units.short_count(dead), "yellow" if many else "")
+
+
+def _autovacuum(row: TableRates) -> Text:
+    return Text("off", "bold yellow") if row.table.autovacuum_off else Text("on")
 
 
 def _rate(value: float | None) -> str:
@@ -213,8 +205,3 @@ def _rate(value: float | None) -> str:
 
 def _moment(at: float | None, now: float) -> str:
     return "never" if at is None else units.ago(now - at)
-
-
-def plural(number: int, noun: str) -> str:
-    """Write a number with its noun."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")

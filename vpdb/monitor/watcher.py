@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 import psycopg2
 
@@ -33,12 +32,7 @@ class Watcher:
         threading.Thread(target=self._run, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
 
     def news(self) -> tuple[Sample | None, str]:
@@ -66,12 +60,11 @@ class Watcher:
                     break
 
     def _once(self) -> None:
+        sample, trouble = None, ""
         try:
-            sample, trouble = self._look(), ""
-        except SeedError as error:
-            sample, trouble = None, str(error)
-        except psycopg2.Error as error:
-            sample, trouble = None, " ".join(str(error).split())
+            sample = self._look()
+        except (SeedError, psycopg2.Error) as error:
+            trouble = " ".join(str(error).split())
         with self._lock:
             self._sample, self._trouble = sample or self._sample, trouble
             self._answered = time.monotonic()

@@ -1,3 +1,7 @@
--- Sessions that make a database just now; its directory is there before its row in pg_database.
-SELECT count(*) FROM pg_stat_activity
- WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query ~* '\mcreate\M.*\mdatabase\M'
+-- Databases being made just now: CREATE DATABASE holds a ShareLock on the database it copies, from
+-- before its directory is there until its row in pg_database is (createdb() in dbcommands.c).
+SELECT count(*)
+  FROM pg_locks
+ WHERE locktype = 'object'
+   AND classid = 'pg_database'::regclass
+   AND mode = 'ShareLock'

@@ -1,5 +1,5 @@
 -- Tables of the live database that autovacuum leaves alone.
-SELECT format('%%I.%%I', n.nspname, c.relname) AS name
+SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm')

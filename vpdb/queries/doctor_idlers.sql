@@ -7,6 +7,6 @@ SELECT a.pid,
            WHERE w.wait_event_type = 'Lock' AND a.pid = ANY (pg_blocking_pids(w.pid))
        )::int AS blocks
 FROM pg_stat_activity AS a
-WHERE a.state LIKE 'idle in transaction%%'
-  AND a.application_name NOT LIKE 'vpdb %%'
+WHERE a.state LIKE 'idle in transaction%'
+  AND a.application_name NOT LIKE 'vpdb %'
 ORDER BY idle_s DESC

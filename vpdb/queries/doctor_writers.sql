@@ -9,7 +9,7 @@ JOIN pg_stat_database AS d ON d.datname = a.datname
 WHERE a.datname = current_database()
   AND a.pid <> pg_backend_pid()
   AND a.backend_type = 'client backend'
-  AND a.application_name NOT LIKE 'vpdb %%'
+  AND a.application_name NOT LIKE 'vpdb %'
   AND a.query ~* '^\s*(insert|update|commit|end|begin)\M'
   AND a.state_change > clock_timestamp() - interval '1 second'
 ORDER BY a.pid

@@ -2,7 +2,6 @@
 -- those idle inside a transaction: they hold locks and keep dead rows alive.
 -- pg_blocking_pids takes every partition lock of the lock manager, so it is asked of waiters only.
 SELECT a.pid,
-       a.leader_pid,
        a.datname AS database,
        a.usename AS "user",
        a.application_name AS application,
@@ -13,7 +12,6 @@ SELECT a.pid,
        a.wait_event AS wait,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS transaction_s,
        extract(epoch FROM clock_timestamp() - a.query_start)::float8 AS query_s,
-       extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS state_s,
        left(a.query, 1000) AS query,
        CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) ELSE '{}' END AS blocked_by
 FROM pg_stat_activity AS a

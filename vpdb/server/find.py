@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import sys
 import time
-from dataclasses import replace
 
-from pgseed.errors import GuardRefused, ServerUnreachable
-from pgseed.server import (
-    MAINTENANCE_DATABASE,
-    PORT,
-    Server,
-    first_line,
-)
+from pgseed.errors import ServerUnreachable
+from pgseed.server import MAINTENANCE_DATABASE, first_line
 from vpdb import docker
+from vpdb.errors import GuardRefused
+from vpdb.server.docker_server import PORT, DockerServer
 from vpdb.server.server_probe import Sighting, read_mark_file
 
 # An address of this machine takes a connection at once, or there is nobody; a busy server needs a
@@ -27,7 +22,7 @@ _ANSWER_S = 1.0
 
 def find_server(
     container: str, stack: str, *, timeout_s: float = 30, seen: Sighting | None = None
-) -> Server:
+) -> DockerServer:
     """Wait until a stack's server answers, and prove by its mark that the stack created it.
 
     `seen` is what somebody has just looked at. Raises ServerUnreachable when it stays silent for
@@ -45,9 +40,6 @@ def find_server(
         if found.is_running and PORT in found.ports:
             server = _server_of(found, seen.mark, stack)
             if server is not None:
-                near = _past_the_proxy(server, found.network_address)
-                if near is not None:
-                    return near
                 try:
                     server.connect(MAINTENANCE_DATABASE, timeout_s=2).close()
                 except ServerUnreachable as error:
@@ -68,7 +60,7 @@ def find_server(
         seen = None
 
 
-def _server_of(found: docker.Container, text: str, stack: str) -> Server | None:
+def _server_of(found: docker.Container, text: str, stack: str) -> DockerServer | None:
     """Judge a container's mark; None while its first start has not written one."""
     # While the image's first start writes the mark, the server answers on its socket only.
     if not text and _listens(found):
@@ -82,14 +74,7 @@ def _server_of(found: docker.Container, text: str, stack: str) -> Server | None:
         return None
     mark = read_mark(text, found.name, stack)
     host, port = _published(found)
-    return Server(
-        container=found.name,
-        stack=stack,
-        host=host,
-        port=port,
-        server_id=mark["server_id"],
-        admin_password=mark["admin_password"],
-    )
+    return DockerServer(found.name, stack, host, port, mark["admin_password"])
 
 
 def _looked(container: str) -> Sighting:
@@ -105,8 +90,7 @@ def _looked(container: str) -> Sighting:
 
 def _listens(found: docker.Container) -> bool:
     """Tell whether PostgreSQL answers in a container, whoever may log in to it."""
-    near = [(found.network_address, PORT)] if _is_near(found.network_address) else []
-    return any(_answers(*place) for place in (*near, _published(found)))
+    return _answers(*_published(found))
 
 
 def _answers(host: str, port: int) -> bool:
@@ -126,24 +110,6 @@ def _answers(host: str, port: int) -> bool:
 def _published(found: docker.Container) -> tuple[str, int]:
     address, port = found.ports[PORT]
     return address if address not in ("", "0.0.0.0", "::") else "127.0.0.1", port
-
-
-def _is_near(address: str) -> bool:
-    """Tell whether a container's own address may be one of this machine: not with a VM's engine."""
-    return bool(address) and sys.platform.startswith("linux")
-
-
-def _past_the_proxy(server: Server, address: str) -> Server | None:
-    """Go to the container itself where that works."""
-    if not _is_near(address) or not _answers(address, PORT):
-        return None
-    near = replace(server, host=address, port=PORT)
-    try:
-        # Behind another engine's equal address there is another server; it knows no such password.
-        near.connect(MAINTENANCE_DATABASE, timeout_s=1).close()
-    except ServerUnreachable:
-        return None
-    return replace(server, direct=(address, PORT))
 
 
 def read_mark(text: str, container: str, stack: str) -> dict[str, str]:

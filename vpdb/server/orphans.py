@@ -6,13 +6,9 @@ after a crash, and not always after its session was ended), and each is as large
 
 from __future__ import annotations
 
-import psycopg2.extensions
-
-from pgseed.server import Server
+from pgseed.server import Connection
 from vpdb import docker
 from vpdb.queries import query
-
-Connection = psycopg2.extensions.connection
 
 
 def orphaned_directories(admin: Connection) -> list[int]:
@@ -30,7 +26,7 @@ def orphaned_directories(admin: Connection) -> list[int]:
         return sorted(directories - {number for (number,) in cursor.fetchall()})
 
 
-def remove_orphans(server: Server, admin: Connection) -> list[int]:
+def remove_orphans(container: str, admin: Connection) -> list[int]:
     """Remove such directories from the container's data directory; give their numbers."""
     numbers = orphaned_directories(admin)
     if numbers:
@@ -41,5 +37,5 @@ def remove_orphans(server: Server, admin: Connection) -> list[int]:
             cursor.execute("SHOW data_directory")
             ((data_directory,),) = cursor.fetchall()
         paths = [f"{data_directory}/base/{number:d}" for number in numbers]
-        docker.execute(server.container, ["rm", "-rf", "--", *paths])
+        docker.execute(container, ["rm", "-rf", "--", *paths])
     return numbers

@@ -1,0 +1,89 @@
+"""A read-only session whose texts of rows are the same on every machine, and what it can ask."""
+
+from __future__ import annotations
+
+import psycopg2.extensions
+from psycopg2 import sql
+
+from pgseed.backup.model import SequenceValue
+from pgseed.dumping.tables import DumpTable, SortColumn
+from pgseed.queries import query
+
+Connection = psycopg2.extensions.connection
+
+# What the text of a value depends on, pinned; then what only costs time, switched off.
+_SETTINGS = {
+    "search_path": "",
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
+    "row_security": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "jit": "off",
+    "work_mem": "64MB",
+}
+
+
+def begin(connection: Connection) -> tuple[int, str]:
+    """Start the one transaction of a dump.
+
+    Returns the database's oid, which it keeps under every name, and the snapshot's name, for
+    others to join.
+    """
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        for name, value in _SETTINGS.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
+        cursor.execute(
+            "SELECT oid, pg_export_snapshot() FROM pg_database WHERE datname = current_database()"
+        )
+        ((oid, snapshot),) = cursor.fetchall()
+        return int(oid), str(snapshot)
+
+
+def read_tables(connection: Connection, schema: str) -> list[DumpTable]:
+    with connection.cursor() as cursor:
+        cursor.execute(query("dump_tables"), {"schema": schema})
+        return [
+            DumpTable(
+                oid=oid,
+                schema=schema,
+                name=name,
+                columns=tuple(columns),
+                key=tuple(SortColumn(**column) for column in key),
+                size_bytes=size,
+                has_insert_triggers=triggers,
+            )
+            for oid, name, size, columns, key, triggers in cursor.fetchall()
+        ]
+
+
+def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query("dump_references"), {"schema": schema})
+        return {(origin, to) for origin, to in cursor.fetchall()}
+
+
+def read_sequences(connection: Connection, schema: str) -> list[SequenceValue]:
+    with connection.cursor() as cursor:
+        cursor.execute(query("dump_sequences"), {"schema": schema})
+        names = [name for (name,) in cursor.fetchall()]
+        if not names:
+            return []
+        parts = [
+            sql.SQL("SELECT {}, last_value, is_called FROM {}").format(
+                sql.Literal(name), sql.Identifier(schema, name)
+            )
+            for name in names
+        ]
+        cursor.execute(sql.SQL(" UNION ALL ").join(parts))
+        return [SequenceValue(schema, *row) for row in cursor.fetchall()]
