@@ -10,7 +10,7 @@ from benchmarks.measure import Series, ratios
 Unit = Literal["ratio", "s", "MB"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """`ours` over `rival`, or `ours` alone (in `unit`) where there is no rival.
 
@@ -21,9 +21,9 @@ class Row:
     name: str
     what: str
     ours: str
-    rival: str | None
-    bar: float | None
-    scale: int
+    rival: str | None = None
+    bar: float | None = None
+    scale: int = 1
     unit: Unit = "ratio"
     worst: bool = False
 
@@ -41,6 +41,11 @@ class Result:
     ours: Series
     rival: Series | None
 
+    @classmethod
+    def of(cls, row: Row, scale: int, series: dict[str, Series]) -> Result:
+        """Pick a row's two contenders out of an experiment's."""
+        return cls(row, scale, series[row.ours], series[row.rival] if row.rival else None)
+
     @property
     def figures(self) -> Series:
         return self.ours if self.rival is None else ratios(self.ours, self.rival)
@@ -57,155 +62,175 @@ class Result:
         return self.value <= self.row.bar
 
 
+def _seconds(name: str, command: str, bar: float | None = None) -> Row:
+    """Return a row for the seconds that a command takes at the real size."""
+    ours = command.removeprefix("python -m ")
+    return Row(name=name, what=f"`{command}`", ours=ours, bar=bar, unit="s")
+
+
+# What rows compare ours with, and is ours as well.
+BASES = frozenset({"up no-op", "first load"})
+
 _ROWS = (
     Row(
-        "reload",
-        "`pulumi up` with a changed backup / one that changes nothing",
-        "up changed",
-        "up no-op",
-        1.25,
-        1,
+        name="reload",
+        what="`pulumi up` with a changed backup / one that changes nothing",
+        ours="up changed",
+        rival="up no-op",
+        bar=1.25,
     ),
     Row(
-        "reload-mended",
-        "`pulumi up` with one row changed / one that changes nothing",
-        "up mended",
-        "up no-op",
-        1.25,
-        1,
+        name="schema-edit",
+        what="`pulumi up` with a changed schema file / one that changes nothing",
+        ours="up edited",
+        rival="up no-op",
+        bar=1.4,
     ),
     Row(
-        "reload-script",
-        "`pulumi up` with a changed backup / full reset script",
-        "up changed",
-        "script",
-        1.1,
-        1,
+        name="minimal",
+        what="`pulumi up` that changes nothing / the same of a minimal program",
+        ours="up no-op",
+        rival="minimal up",
+        bar=1.25,
     ),
     Row(
-        "reset-script", "`python -m vpdb reset` / full reset script", "vpdb reset", "script", 0.3, 1
+        name="reload-script",
+        what="`pulumi up` with a changed backup / full reset script",
+        ours="up changed",
+        rival="script",
+        bar=1.1,
     ),
     Row(
-        "reset-dslr",
-        "`python -m vpdb reset` / `dslr restore`",
-        "vpdb reset",
-        "dslr restore",
-        1.0,
-        1,
+        name="reset-script",
+        what="`python -m vpdb reset` / full reset script",
+        ours="vpdb reset",
+        rival="script",
+        bar=0.3,
     ),
     Row(
-        "outage",
-        "time a client cannot connect during a reload, worst run",
-        "outage",
-        None,
-        0.2,
-        1,
-        "s",
+        name="reset-dslr",
+        what="`python -m vpdb reset` / `dslr restore`",
+        ours="vpdb reset",
+        rival="dslr restore",
+        bar=1.0,
+    ),
+    Row(
+        name="outage",
+        what="time a client cannot connect during a reload, worst run",
+        ours="outage",
+        bar=0.2,
+        unit="s",
         worst=True,
     ),
     Row(
-        "from-nothing",
-        "`pulumi up` from nothing, image built / full reset script",
-        "up from nothing",
-        "script",
-        1.5,
-        1,
+        name="from-nothing",
+        what="`pulumi up` from nothing, image built / full reset script",
+        ours="up from nothing",
+        rival="script",
+        bar=1.4,
     ),
     Row(
-        "changes",
-        "looking for local changes in a clean database, as preview does",
-        "local changes",
-        None,
-        0.3,
-        1,
-        "s",
+        name="load-psql",
+        what="load: our build / `psql -f`",
+        ours="build",
+        rival="psql -f",
+        bar=0.35,
+        scale=30,
     ),
     Row(
-        "status",
-        "`python -m vpdb status` of a database in step",
-        "vpdb status",
-        None,
-        0.5,
-        1,
-        "s",
-    ),
-    Row("load-psql", "load: our build / `psql -f`", "build", "psql -f", 0.35, 30),
-    Row(
-        "load-pg_restore",
-        "load: our build / `pg_restore -j2` of a directory dump",
-        "build",
-        "pg_restore -j2",
-        1.0,
-        30,
+        name="load-pg_restore",
+        what="load: our build / `pg_restore -j2` of a directory dump",
+        ours="build",
+        rival="pg_restore -j2",
+        bar=1.0,
+        scale=30,
     ),
     Row(
-        "load-floor",
-        "load: our build / COPY of the same bytes into bare tables",
-        "build",
-        "bare COPY",
-        None,
-        30,
+        name="load-floor",
+        what="load: our build / COPY of the same bytes into bare tables",
+        ours="build",
+        rival="bare COPY",
+        scale=30,
     ),
     Row(
-        "mended",
-        "first load of a backup with one row changed / of one with most tables changed",
-        "mended load",
-        "first load",
-        None,
-        30,
+        name="small-tables",
+        what="load of 1,200 small tables: our build / `psql -f`",
+        ours="build",
+        rival="psql -f",
+        bar=1.0,
     ),
     Row(
-        "cached",
-        "reload of a content whose template exists / its first load",
-        "cached reload",
-        "first load",
-        0.15,
-        30,
+        name="inserts",
+        what="load of 34,818 single INSERTs: our build / `psql -f`",
+        ours="build",
+        rival="psql -f",
+        bar=1.0,
     ),
     Row(
-        "cached-dslr",
-        "reload of a content whose template exists / `dslr restore`",
-        "cached reload",
-        "dslr restore",
-        1.0,
-        30,
+        name="cached",
+        what="reload of a content whose template exists / its first load",
+        ours="cached reload",
+        rival="first load",
+        bar=0.15,
+        scale=30,
     ),
     Row(
-        "memory",
-        "peak anonymous memory of the loading process",
-        "loader memory",
-        None,
-        150,
-        30,
-        "MB",
+        name="cached-dslr",
+        what="reload of a content whose template exists / `dslr restore`",
+        ours="cached reload",
+        rival="dslr restore",
+        bar=1.0,
+        scale=30,
+    ),
+    Row(
+        name="memory",
+        what="peak anonymous memory of the loading process",
+        ours="loader memory",
+        bar=150,
+        scale=30,
+        unit="MB",
         worst=True,
     ),
     Row(
-        "content-id",
-        "content id of a backup / `sha256sum` of it",
-        "content id",
-        "sha256sum",
-        1.5,
-        30,
-    ),
-    Row("dump", "`python -m vpdb dump` / `pg_dump`", "vpdb dump", "pg_dump", 1.3, 30),
-    Row(
-        "csv",
-        "`python -m vpdb load` / one INSERT a round trip, a commit every 1,000",
-        "vpdb load",
-        "single INSERTs",
-        0.1,
-        1,
+        name="content-id",
+        what="content id of a backup / `sha256sum` of it",
+        ours="content id",
+        rival="sha256sum",
+        bar=1.5,
+        scale=30,
     ),
     Row(
-        "csv-memory",
-        "peak anonymous memory of a load of a million reactions",
-        "vpdb load memory",
-        None,
-        200,
-        35,
-        "MB",
+        name="dump",
+        what="`python -m vpdb dump` / `pg_dump`",
+        ours="vpdb dump",
+        rival="pg_dump",
+        bar=1.3,
+        scale=30,
+    ),
+    Row(
+        name="csv",
+        what="`python -m vpdb load` / one INSERT a round trip, a commit every 1,000",
+        ours="vpdb load",
+        rival="single INSERTs",
+        bar=0.1,
+    ),
+    Row(
+        name="csv-memory",
+        what="peak anonymous memory of a load of a million reactions",
+        ours="vpdb load memory",
+        bar=200,
+        scale=35,
+        unit="MB",
         worst=True,
     ),
+    _seconds("status", "python -m vpdb status", bar=0.4),
+    _seconds("help", "python -m vpdb --help", bar=0.2),
+    _seconds("preview", "pulumi preview"),
+    _seconds("previewed-up", "pulumi up"),
+    _seconds("doctor", "python -m vpdb doctor"),
+    _seconds("snapshot", "python -m vpdb snapshot"),
+    _seconds("restore", "python -m vpdb restore"),
+    _seconds("dump-1x", "python -m vpdb dump"),
+    _seconds("verify", "python -m vpdb verify"),
 )
 ROWS: dict[str, Row] = {row.name: row for row in _ROWS}

@@ -9,56 +9,74 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO
 
+import psycopg2
 from psycopg2 import sql
 
+from benchmarks.stack import SCHEMA, Stack
 from pgseed.backup.model import RowBlock
-from vpdb.server.docker_server import DockerServer
+from pgseed.backup.reader import read_backup
 
+_DATABASE = "bench_bare"
 _CHUNK_BYTES = 256 * 1024
 _CONNECTIONS = 2
 
 
-def load_bare(
-    server: DockerServer, database: str, backup: Path, blocks: Sequence[RowBlock]
-) -> float:
-    """Fill bare copies of the tables; `blocks` say where their rows are. Gives seconds."""
-    waiting: SimpleQueue[RowBlock] = SimpleQueue()
-    for block in sorted(blocks, key=lambda block: block.start - block.end):
-        waiting.put(block)
-    for block in blocks:
-        _create_bare(server, database, block)
-    start = time.perf_counter()
-    with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        for done in [
-            pool.submit(_fill, server, database, backup, waiting) for _ in range(_CONNECTIONS)
-        ]:
-            done.result()
-    return time.perf_counter() - start
+@dataclass(frozen=True)
+class BareCopy:
+    """A copy of the live database whose tables' bare twins are filled; `blocks` are the rows."""
 
+    stack: Stack
+    url: str = field(repr=False)
+    backup: Path
+    blocks: Sequence[RowBlock]
 
-def _create_bare(server: DockerServer, database: str, block: RowBlock) -> None:
-    with server.session(database) as connection, connection.cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS bare"))
-        cursor.execute(
-            sql.SQL("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA").format(
-                sql.Identifier("bare", block.table),
-                _columns(block),
-                sql.Identifier(block.schema, block.table),
-            )
-        )
+    @classmethod
+    def of(cls, stack: Stack) -> BareCopy:
+        stack.copy_database(_DATABASE)
+        blocks = read_backup(stack.backup, schema=SCHEMA).blocks
+        largest_first = sorted(blocks, key=lambda block: block.start - block.end)
+        return cls(stack, stack.superuser_url(_DATABASE), stack.backup, largest_first)
 
+    def empty(self) -> None:
+        """Make the bare tables anew."""
+        statements = [
+            sql.SQL("DROP SCHEMA IF EXISTS bare CASCADE"),
+            sql.SQL("CREATE SCHEMA bare"),
+            *(
+                sql.SQL("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA").format(
+                    sql.Identifier("bare", block.table),
+                    _columns(block),
+                    sql.Identifier(block.schema, block.table),
+                )
+                for block in self.blocks
+            ),
+        ]
+        with psycopg2.connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("; ").join(statements))
+        connection.close()
+        self.stack.checkpoint()
 
-def _fill(
-    server: DockerServer, database: str, backup: Path, waiting: SimpleQueue[RowBlock]
-) -> None:
-    with server.session(database, autocommit=False) as connection:
+    def load(self) -> float:
+        """Fill the bare tables; return the seconds."""
+        waiting: SimpleQueue[RowBlock] = SimpleQueue()
+        for block in self.blocks:
+            waiting.put(block)
+        start = time.perf_counter()
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            for done in [pool.submit(self._fill, waiting) for _ in range(_CONNECTIONS)]:
+                done.result()
+        return time.perf_counter() - start
+
+    def _fill(self, waiting: SimpleQueue[RowBlock]) -> None:
+        connection = psycopg2.connect(self.url)
         while (block := _next(waiting)) is not None:
             table = sql.Identifier("bare", block.table)
-            with connection.cursor() as cursor, backup.open("rb") as file:
+            with connection, connection.cursor() as cursor, self.backup.open("rb") as file:
                 # Emptied in this transaction, so COPY may freeze rows and skip the log.
                 cursor.execute(sql.SQL("TRUNCATE {}").format(table))
                 file.seek(block.start)
@@ -67,7 +85,7 @@ def _fill(
                     _Part(file, block.size),
                     _CHUNK_BYTES,
                 )
-            connection.commit()
+        connection.close()
 
 
 def _next(waiting: SimpleQueue[RowBlock]) -> RowBlock | None:

@@ -1,20 +1,27 @@
-"""The README's figures: kept as JSON beside it, written into it, never edited by hand."""
+"""The figures in the documents: kept as JSON, written from it, never edited by hand."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks import data, plot, report
 from benchmarks.rows import ROWS, Result
+from benchmarks.shell import CHECKOUT
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = CHECKOUT / "benchmarks"
 RESULTS = FOLDER / "results.json"
-README = FOLDER / "README.md"
 PLOT = FOLDER / "load-times.svg"
-_BEGIN, _END = "<!-- figures: begin (written by --write-readme) -->", "<!-- figures: end -->"
+DOCUMENTS = (
+    FOLDER / "README.md",
+    CHECKOUT / "README.md",
+    CHECKOUT / "DATABASE_WORKFLOW.md",
+)
+# Where the tables stand, and the seconds of one contender at the real size.
+_TABLES = re.compile(r"(<!-- figures: begin[^>]*-->).*?(<!-- figures: end -->)", re.DOTALL)
+_TIME = re.compile(r"(<!-- time: ([^>]+) -->)[^<]*(<!-- -->)")
 
 _LOADS = ("load-psql", "load-pg_restore", "load-floor", "cached", "cached-dslr")
 # How the loads grow with the data, beside the size that their bars are for (30). At 100 times the
@@ -23,13 +30,13 @@ GROWTH: dict[int, tuple[str, ...]] = {1: _LOADS, 10: _LOADS, 100: ("cached", "me
 # What the table and the plot of growth show, in this order.
 _GROWING = ("first load", "cached reload", "psql -f", "pg_restore -j2", "bare COPY", "dslr restore")
 
+Growth = dict[str, dict[int, float]]
+
 
 def heading(about: Mapping[str, str], scales: Iterable[int]) -> str:
     """Say what was measured on, and how large the data was."""
-    lines = [describe_machine(about)]
     sizes = [data.size_of(scale) for scale in sorted(scales)]
-    lines += [str(size) for size in sizes if size]
-    return "\n".join(lines)
+    return "\n".join([describe_machine(about), *(str(size) for size in sizes if size)])
 
 
 def describe_machine(about: Mapping[str, str]) -> str:
@@ -39,49 +46,91 @@ def describe_machine(about: Mapping[str, str]) -> str:
     )
 
 
+def load() -> dict[str, Any]:
+    """Return what is kept of earlier runs; empty where there were none."""
+    try:
+        document: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return document
+
+
 def store(results: Sequence[Result], about: Mapping[str, str]) -> None:
     """Put results in the place of older ones of the same rows; another machine starts anew."""
-    document = _stored()
+    document = load()
     if document.get("machine") != dict(about):
         document = {"machine": dict(about), "sizes": {}, "results": []}
     new = report.to_document(results)
     replaced = {(entry["row"], entry["scale"]) for entry in new}
-    kept = [e for e in document["results"] if (e["row"], e["scale"]) not in replaced]
+    kept = [
+        entry
+        for entry in document["results"]
+        if (entry["row"], entry["scale"]) not in replaced and entry["row"] in ROWS
+    ]
     order = list(ROWS)
-    entries = sorted(kept + new, key=lambda e: (order.index(e["row"]), e["scale"]))
+    document["results"] = sorted(kept + new, key=lambda e: (order.index(e["row"]), e["scale"]))
     for scale in {result.scale for result in results}:
         size = data.size_of(scale)
         if size:
             document["sizes"][str(scale)] = {"rows": size.rows, "bytes": size.bytes}
-    document["results"] = entries
     RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def render() -> None:
-    """Write the figures between the README's marks, and the plot beside it."""
-    document = _stored()
-    results = report.from_document(document.get("results", []))
-    sizes = {int(scale): size for scale, size in document.get("sizes", {}).items()}
-    growth = growth_of(results)
-    figures = "\n\n".join(
+    """Write what is kept into the documents, and the plot beside them."""
+    document = load()
+    for path in DOCUMENTS:
+        path.write_text(rendered(path.read_text(encoding="utf-8"), document), encoding="utf-8")
+    PLOT.write_text(drawn(document), encoding="utf-8")
+
+
+def rendered(text: str, document: Mapping[str, Any]) -> str:
+    """Return a text with its tables and times as the results have them.
+
+    Raises ValueError for a time that nobody has measured.
+    """
+    results = report.from_document(document["results"])
+    times: dict[str, float] = {}
+    for result in results:
+        if result.scale == 1:
+            times.setdefault(result.row.ours, result.ours.median)
+            if result.row.rival and result.rival:
+                times.setdefault(result.row.rival, result.rival.median)
+
+    def time_of(match: re.Match[str]) -> str:
+        begin, name, end = match.groups()
+        if name not in times:
+            raise ValueError(f"failed to write the time of {name}: it has not been measured")
+        return f"{begin}{times[name]:.1f} s{end}"
+
+    def tables(match: re.Match[str]) -> str:
+        return f"{match[1]}\n\n{_figures(document, results)}\n\n{match[2]}"
+
+    return _TIME.sub(time_of, _TABLES.sub(tables, text))
+
+
+def drawn(document: Mapping[str, Any]) -> str:
+    """Return the plot of load times as the results have them."""
+    backups_mb = {int(scale): size["bytes"] / 1e6 for scale, size in document["sizes"].items()}
+    return plot.draw(growth_of(report.from_document(document["results"])), backups_mb)
+
+
+def _figures(document: Mapping[str, Any], results: Sequence[Result]) -> str:
+    sizes = sorted((int(scale), size) for scale, size in document["sizes"].items())
+    return "\n\n".join(
         [
             describe_machine(document["machine"]) + ".",
-            _sizes_text(sizes),
+            "; ".join(str(data.Size(scale, **size)) for scale, size in sizes) + ".",
             "### The bars",
             bars_table(results),
             "### Load times against the size of the data",
-            growth_table(growth),
+            growth_table(growth_of(results)),
         ]
     )
-    head, _, rest = README.read_text(encoding="utf-8").partition(_BEGIN)
-    tail = rest.partition(_END)[2]
-    README.write_text(f"{head}{_BEGIN}\n\n{figures}\n\n{_END}{tail}", encoding="utf-8")
-    backups_mb = {scale: size["bytes"] / 1e6 for scale, size in sizes.items()}
-    PLOT.write_text(plot.draw(growth, backups_mb), encoding="utf-8")
 
 
 def bars_table(results: Iterable[Result]) -> str:
-    """Write the rows at the size their bar is for, a missed bar in bold."""
+    """Return the rows at the size their bar is for, a missed bar in bold."""
     lines = [
         "| what | size | ours | theirs | figure | bar | | runs |",
         "|---|---|---|---|---|---|---|---|",
@@ -105,11 +154,8 @@ def bars_table(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-Growth = dict[str, dict[int, float]]
-
-
 def growth_of(results: Iterable[Result]) -> Growth:
-    """Gather each load's median seconds by scale."""
+    """Return each load's median seconds by scale."""
     growth: Growth = {name: {} for name in _GROWING}
     for result in results:
         sides = [(result.row.ours, result.ours)]
@@ -122,7 +168,7 @@ def growth_of(results: Iterable[Result]) -> Growth:
 
 
 def growth_table(growth: Growth) -> str:
-    """Write the loads' seconds, a line each, a column a scale."""
+    """Return the loads' seconds as a table, a line each, a column a scale."""
     scales = sorted({scale for line in growth.values() for scale in line})
     lines = [
         "| | " + " | ".join(f"{scale}x" for scale in scales) + " |",
@@ -133,16 +179,3 @@ def growth_table(growth: Growth) -> str:
         label = f"**{name}**" if name in plot.OURS else name
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _sizes_text(sizes: Mapping[int, Mapping[str, int]]) -> str:
-    parts = [str(data.Size(scale, **size)) for scale, size in sorted(sizes.items())]
-    return "; ".join(parts) + "."
-
-
-def _stored() -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return document
