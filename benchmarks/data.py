@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,19 +110,13 @@ class ChangingBackup:
     """A backup in which values are set anew, in place: the next content."""
 
     def __init__(self, path: Path) -> None:
+        """Find the values in a backup; the file itself is changed."""
         self.path = path
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             self._places = [match.span(1) for match in _WORDS.finditer(text)]
         if not self._places:
             raise ValueError(f"failed to find rows to change in {path}")
         self._version = 0
-
-    @classmethod
-    def copied(cls, source: Path, copy: Path) -> ChangingBackup:
-        """Copy a backup, so that the source stays as it is."""
-        copy.unlink(missing_ok=True)
-        shutil.copyfile(source, copy)
-        return cls(copy)
 
     def change(self) -> None:
         """Make it next month's: most bytes are in tables that differ."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks import data, plot, report
@@ -23,12 +24,12 @@ DOCUMENTS = (
 _TABLES = re.compile(r"(<!-- figures: begin[^>]*-->).*?(<!-- figures: end -->)", re.DOTALL)
 _TIME = re.compile(r"(<!-- time: ([^>]+) -->)[^<]*(<!-- -->)")
 
-_LOADS = ("load-psql", "load-pg_restore", "load-floor", "cached", "cached-dslr")
+_LOADS = ("load-psql", "load-pg_restore", "cached", "cached-dslr")
 # How the loads grow with the data, beside the size that their bars are for (30). At 100 times the
 # real size only ours are worth the wait.
 GROWTH: dict[int, tuple[str, ...]] = {1: _LOADS, 10: _LOADS, 100: ("cached", "memory")}
 # What the table and the plot of growth show, in this order.
-_GROWING = ("first load", "cached reload", "psql -f", "pg_restore -j2", "bare COPY", "dslr restore")
+_GROWING = ("first load", "cached reload", "psql -f", "pg_restore -j2", "dslr restore")
 
 Growth = dict[str, dict[int, float]]
 
@@ -46,18 +47,18 @@ def describe_machine(about: Mapping[str, str]) -> str:
     )
 
 
-def load() -> dict[str, Any]:
+def load(path: Path = RESULTS) -> dict[str, Any]:
     """Return what is kept of earlier runs; empty where there were none."""
     try:
-        document: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     return document
 
 
-def store(results: Sequence[Result], about: Mapping[str, str]) -> None:
+def store(results: Sequence[Result], about: Mapping[str, str], path: Path = RESULTS) -> None:
     """Put results in the place of older ones of the same rows; another machine starts anew."""
-    document = load()
+    document = load(path)
     if document.get("machine") != dict(about):
         document = {"machine": dict(about), "sizes": {}, "results": []}
     new = report.to_document(results)
@@ -73,7 +74,7 @@ def store(results: Sequence[Result], about: Mapping[str, str]) -> None:
         size = data.size_of(scale)
         if size:
             document["sizes"][str(scale)] = {"rows": size.rows, "bytes": size.bytes}
-    RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def render() -> None:
@@ -93,9 +94,8 @@ def rendered(text: str, document: Mapping[str, Any]) -> str:
     times: dict[str, float] = {}
     for result in results:
         if result.scale == 1:
-            times.setdefault(result.row.ours, result.ours.median)
-            if result.row.rival and result.rival:
-                times.setdefault(result.row.rival, result.rival.median)
+            for name, series in result.sides:
+                times.setdefault(name, series.median)
 
     def time_of(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
@@ -158,10 +158,7 @@ def growth_of(results: Iterable[Result]) -> Growth:
     """Return each load's median seconds by scale."""
     growth: Growth = {name: {} for name in _GROWING}
     for result in results:
-        sides = [(result.row.ours, result.ours)]
-        if result.row.rival and result.rival:
-            sides.append((result.row.rival, result.rival))
-        for name, series in sides:
+        for name, series in result.sides:
             if name in growth and result.row.name in _LOADS:
                 growth[name][result.scale] = series.median
     return growth

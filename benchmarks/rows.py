@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,8 +10,31 @@ from benchmarks.measure import Series, ratios
 
 Unit = Literal["ratio", "s", "MB"]
 
+# What contenders are, where the name is not the command.
+_CONTENDERS = {
+    "up changed": "`pulumi up` with a changed backup",
+    "up edited": "`pulumi up` with a changed schema file",
+    "up no-op": "`pulumi up` that changes nothing",
+    "up from nothing": "`pulumi up` from nothing, image built",
+    "up reset": "the command in `pulumi stack output reloadData`",
+    "up wiped": "the command in `pulumi stack output wipeVolume`",
+    "minimal up": "that of a minimal program",
+    "script": "full reset script",
+    "outage": "time a client cannot connect during a reload, worst run",
+    "build": "load: our build",
+    "pg_restore -j2": "`pg_restore -j2` of a directory dump",
+    "first load": "its first load",
+    "cached reload": "reload of a content whose template exists",
+    "loader memory": "peak anonymous memory of the loading process",
+    "content id": "content id of a backup",
+    "single INSERTs": "one INSERT a round trip, a commit every 1,000",
+    "vpdb load memory": "peak anonymous memory of a load of a million reactions",
+}
+# What rows compare ours with, and is ours as well.
+BASES = frozenset({"up no-op", "first load"})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """`ours` over `rival`, or `ours` alone (in `unit`) where there is no rival.
 
@@ -19,17 +43,26 @@ class Row:
     """
 
     name: str
-    what: str
     ours: str
     rival: str | None = None
     bar: float | None = None
     scale: int = 1
     unit: Unit = "ratio"
     worst: bool = False
+    of: str = ""
 
     @property
     def contenders(self) -> tuple[str, ...]:
         return (self.ours,) if self.rival is None else (self.ours, self.rival)
+
+    @property
+    def what(self) -> str:
+        """What is measured, in words."""
+        return " / ".join(map(_described, self.contenders)) + self.of
+
+
+def _described(contender: str) -> str:
+    return _CONTENDERS.get(contender) or f"`{contender.replace('vpdb ', 'python -m vpdb ')}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +75,15 @@ class Result:
     rival: Series | None
 
     @classmethod
-    def of(cls, row: Row, scale: int, series: dict[str, Series]) -> Result:
+    def of(cls, row: Row, scale: int, series: Mapping[str, Series]) -> Result:
         """Pick a row's two contenders out of an experiment's."""
         return cls(row, scale, series[row.ours], series[row.rival] if row.rival else None)
+
+    @property
+    def sides(self) -> list[tuple[str, Series]]:
+        """Each side's values by its contender's name."""
+        both = ((self.row.ours, self.ours), (self.row.rival, self.rival))
+        return [(name, series) for name, series in both if name and series]
 
     @property
     def figures(self) -> Series:
@@ -62,175 +101,36 @@ class Result:
         return self.value <= self.row.bar
 
 
-def _seconds(name: str, command: str, bar: float | None = None) -> Row:
-    """Return a row for the seconds that a command takes at the real size."""
-    ours = command.removeprefix("python -m ")
-    return Row(name=name, what=f"`{command}`", ours=ours, bar=bar, unit="s")
-
-
-# What rows compare ours with, and is ours as well.
-BASES = frozenset({"up no-op", "first load"})
-
 _ROWS = (
-    Row(
-        name="reload",
-        what="`pulumi up` with a changed backup / one that changes nothing",
-        ours="up changed",
-        rival="up no-op",
-        bar=1.25,
-    ),
-    Row(
-        name="schema-edit",
-        what="`pulumi up` with a changed schema file / one that changes nothing",
-        ours="up edited",
-        rival="up no-op",
-        bar=1.4,
-    ),
-    Row(
-        name="minimal",
-        what="`pulumi up` that changes nothing / the same of a minimal program",
-        ours="up no-op",
-        rival="minimal up",
-        bar=1.25,
-    ),
-    Row(
-        name="reload-script",
-        what="`pulumi up` with a changed backup / full reset script",
-        ours="up changed",
-        rival="script",
-        bar=1.1,
-    ),
-    Row(
-        name="reset-script",
-        what="`python -m vpdb reset` / full reset script",
-        ours="vpdb reset",
-        rival="script",
-        bar=0.3,
-    ),
-    Row(
-        name="reset-dslr",
-        what="`python -m vpdb reset` / `dslr restore`",
-        ours="vpdb reset",
-        rival="dslr restore",
-        bar=1.0,
-    ),
-    Row(
-        name="outage",
-        what="time a client cannot connect during a reload, worst run",
-        ours="outage",
-        bar=0.2,
-        unit="s",
-        worst=True,
-    ),
-    Row(
-        name="from-nothing",
-        what="`pulumi up` from nothing, image built / full reset script",
-        ours="up from nothing",
-        rival="script",
-        bar=1.4,
-    ),
-    Row(
-        name="load-psql",
-        what="load: our build / `psql -f`",
-        ours="build",
-        rival="psql -f",
-        bar=0.35,
-        scale=30,
-    ),
-    Row(
-        name="load-pg_restore",
-        what="load: our build / `pg_restore -j2` of a directory dump",
-        ours="build",
-        rival="pg_restore -j2",
-        bar=1.0,
-        scale=30,
-    ),
-    Row(
-        name="load-floor",
-        what="load: our build / COPY of the same bytes into bare tables",
-        ours="build",
-        rival="bare COPY",
-        scale=30,
-    ),
-    Row(
-        name="small-tables",
-        what="load of 1,200 small tables: our build / `psql -f`",
-        ours="build",
-        rival="psql -f",
-        bar=1.0,
-    ),
-    Row(
-        name="inserts",
-        what="load of 34,818 single INSERTs: our build / `psql -f`",
-        ours="build",
-        rival="psql -f",
-        bar=1.0,
-    ),
-    Row(
-        name="cached",
-        what="reload of a content whose template exists / its first load",
-        ours="cached reload",
-        rival="first load",
-        bar=0.15,
-        scale=30,
-    ),
-    Row(
-        name="cached-dslr",
-        what="reload of a content whose template exists / `dslr restore`",
-        ours="cached reload",
-        rival="dslr restore",
-        bar=1.0,
-        scale=30,
-    ),
-    Row(
-        name="memory",
-        what="peak anonymous memory of the loading process",
-        ours="loader memory",
-        bar=150,
-        scale=30,
-        unit="MB",
-        worst=True,
-    ),
-    Row(
-        name="content-id",
-        what="content id of a backup / `sha256sum` of it",
-        ours="content id",
-        rival="sha256sum",
-        bar=1.5,
-        scale=30,
-    ),
-    Row(
-        name="dump",
-        what="`python -m vpdb dump` / `pg_dump`",
-        ours="vpdb dump",
-        rival="pg_dump",
-        bar=1.3,
-        scale=30,
-    ),
-    Row(
-        name="csv",
-        what="`python -m vpdb load` / one INSERT a round trip, a commit every 1,000",
-        ours="vpdb load",
-        rival="single INSERTs",
-        bar=0.1,
-    ),
-    Row(
-        name="csv-memory",
-        what="peak anonymous memory of a load of a million reactions",
-        ours="vpdb load memory",
-        bar=200,
-        scale=35,
-        unit="MB",
-        worst=True,
-    ),
-    _seconds("status", "python -m vpdb status", bar=0.4),
-    _seconds("help", "python -m vpdb --help", bar=0.2),
-    _seconds("preview", "pulumi preview"),
-    _seconds("previewed-up", "pulumi up"),
-    _seconds("doctor", "python -m vpdb doctor"),
-    _seconds("snapshot", "python -m vpdb snapshot"),
-    _seconds("restore", "python -m vpdb restore"),
-    _seconds("dump-1x", "python -m vpdb dump"),
-    _seconds("verify", "python -m vpdb verify"),
+    Row("reload", "up changed", "up no-op", 1.25),
+    Row("schema-edit", "up edited", "up no-op", 1.4),
+    Row("minimal", "up no-op", "minimal up", 1.25),
+    Row("reload-script", "up changed", "script", 1.1),
+    Row("reset-script", "vpdb reset", "script", 0.3),
+    Row("reset-dslr", "vpdb reset", "dslr restore", 1.0),
+    Row("outage", "outage", bar=0.2, unit="s", worst=True),
+    Row("from-nothing", "up from nothing", "script", 1.4),
+    Row("load-psql", "build", "psql -f", 0.35, scale=30),
+    Row("load-pg_restore", "build", "pg_restore -j2", 1.0, scale=30),
+    Row("small-tables", "build", "psql -f", 1.0, of=" of 1,200 small tables"),
+    Row("inserts", "build", "psql -f", 1.0, of=" of 34,818 single INSERTs"),
+    Row("cached", "cached reload", "first load", 0.15, scale=30),
+    Row("cached-dslr", "cached reload", "dslr restore", 1.0, scale=30),
+    Row("memory", "loader memory", bar=150, scale=30, unit="MB", worst=True),
+    Row("content-id", "content id", "sha256sum", 1.5, scale=30),
+    Row("dump", "vpdb dump", "pg_dump", 1.3, scale=30),
+    Row("csv", "vpdb load", "single INSERTs", 0.1),
+    Row("csv-memory", "vpdb load memory", bar=200, scale=35, unit="MB", worst=True),
+    Row("status", "vpdb status", bar=0.4, unit="s"),
+    Row("help", "vpdb --help", bar=0.2, unit="s"),
+    Row("preview", "pulumi preview", unit="s"),
+    Row("previewed-up", "pulumi up", unit="s"),
+    Row("doctor", "vpdb doctor", unit="s"),
+    Row("snapshot", "vpdb snapshot", unit="s"),
+    Row("restore", "vpdb restore", unit="s"),
+    Row("dump-1x", "vpdb dump", unit="s"),
+    Row("verify", "vpdb verify", unit="s"),
+    Row("up-reset", "up reset", unit="s"),
+    Row("up-wiped", "up wiped", unit="s"),
 )
 ROWS: dict[str, Row] = {row.name: row for row in _ROWS}

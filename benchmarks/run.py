@@ -93,10 +93,7 @@ def compared(rows: Iterable[Row]) -> list[Row]:
                 replace(row, name=row.name + THERE, ours=row.ours + THERE, rival=rival),
             ]
     timed = [row for row in rows if row.unit != "MB"]
-    return found + [
-        Row(name=name, what=f"{name}: here / there", ours=name, rival=name + THERE)
-        for name in sorted(_ours(timed))
-    ]
+    return found + [Row(name, name, name + THERE) for name in sorted(_ours(timed))]
 
 
 def _ours(rows: Iterable[Row]) -> frozenset[str]:

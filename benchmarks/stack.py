@@ -31,7 +31,6 @@ BACKUP = Path("backups/production_backup_data_only.sql")
 INIT = Path("postgres/init")
 # What Pulumi.yaml sets where nobody says otherwise.
 DATABASE, SCHEMA, USER, PASSWORD = "velpdevdb", "vpv4", "velpharma", "velpharma"
-_SUPERUSER = "bench"
 
 # A volume in memory; only what is written takes room. Owner and mode are those of the folder in the
 # image, which Docker gives to a volume on the disk only.
@@ -140,35 +139,32 @@ class Stack:
             "PGDATABASE": DATABASE,
         }
 
-    def superuser_url(self, database: str) -> str:
-        """Return where rivals connect that have to be superuser; the role is theirs alone."""
-        self.psql(
-            f"DROP ROLE IF EXISTS {_SUPERUSER}",
-            f"CREATE ROLE {_SUPERUSER} SUPERUSER LOGIN PASSWORD '{PASSWORD}'",
-        )
-        return f"postgres://{_SUPERUSER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
-
     def use_backup(self, backup: Path) -> None:
-        """Put a backup where the stack's is; the same bytes on disk, so it must stay unchanged."""
-        self.backup.unlink(missing_ok=True)
-        try:
-            self.backup.hardlink_to(backup)
-        except OSError:  # another file system
-            shutil.copyfile(backup, self.backup)
+        """Put a copy of a backup where the stack's is."""
+        shutil.copyfile(backup, self.backup)
 
     def start(self) -> None:
         """Have the stack up for the first time, and its volume stay where it is from then on."""
         self.up()
         if self.in_memory:
             # While it runs, the volume stays mounted: a replaced container finds its data.
-            hold = ("run", "--detach", "--name", self.volume, "--volume", f"{self.volume}:/held")
             image = docker("inspect", "--format", "{{.Image}}", self.container)
-            docker(*hold, "--entrypoint", "sleep", image, "infinity")
+            docker(
+                *("run", "--detach", "--no-healthcheck", "--name", self.volume),
+                *("--volume", f"{self.volume}:/held", "--entrypoint", "sleep", image, "infinity"),
+            )
+
+    def run(self, *command: str) -> str:
+        """Run a command in the copy; return what it printed."""
+        return run(*command, cwd=self.folder, env=self.env)
+
+    def timed(self, *command: str) -> float:
+        """Run a command in the copy; return the seconds it took."""
+        return timed(*command, cwd=self.folder, env=self.env)
 
     def pulumi(self, *arguments: str) -> float:
         """Run `pulumi …` in the copy; return the seconds it took."""
-        flags = ("--non-interactive", "--color=never")
-        return timed("pulumi", *arguments, *flags, cwd=self.folder, env=self.env)
+        return self.timed("pulumi", *arguments, "--non-interactive", "--color=never")
 
     def config(self, key: str, value: str) -> None:
         self.pulumi("config", "set", key, value, "--stack", self.name)
@@ -183,9 +179,13 @@ class Stack:
     def up_command(self) -> tuple[str, ...]:
         return ("up", "--yes", "--skip-preview", "--stack", self.name)
 
+    def let_go(self) -> None:
+        """Let the volume be removed."""
+        remove("container", self.volume)
+
     def destroy(self) -> None:
         """Take away container and volume by Pulumi."""
-        remove("container", self.volume)
+        self.let_go()
         self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.name)
 
     def vpdb_command(self, *arguments: str) -> tuple[str, ...]:
@@ -193,12 +193,11 @@ class Stack:
 
     def vpdb(self, *arguments: str) -> float:
         """Run `python -m vpdb …`; return the seconds it took."""
-        return timed(*self.vpdb_command(*arguments), cwd=self.folder, env=self.env)
+        return self.timed(*self.vpdb_command(*arguments))
 
     def probe(self, name: str, *arguments: str) -> str:
         """Run a probe of the copy's own, in a process of its own; return what it printed."""
-        command = (str(PYTHON), "-m", f"benchmarks.probes.{name}", *arguments)
-        return run(*command, cwd=self.folder, env=self.env)
+        return self.run(str(PYTHON), "-m", f"benchmarks.probes.{name}", *arguments)
 
     def psql(self, *statements: str, database: str = "postgres") -> str:
         """Run statements inside the container as the superuser, each on its own."""

@@ -11,7 +11,7 @@ from benchmarks.probes.outage import watched
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.rivals.full_reset import full_reset
 from benchmarks.rivals.minimal import minimal_program
-from benchmarks.shell import PYTHON, CommandFailed, timed
+from benchmarks.shell import PYTHON, CommandFailed
 from benchmarks.stack import DATABASE, INIT, Bench, Stack
 
 
@@ -19,7 +19,8 @@ from benchmarks.stack import DATABASE, INIT, Bench, Stack
 def daily(bench: Bench) -> Iterator[list[Contender]]:
     """`up` without a change, with a changed backup; reset; outage; against script and DSLR."""
     with bench.stack() as stack, full_reset(stack) as script:
-        backup = ChangingBackup.copied(backup_of_scale(bench.scale), stack.backup)
+        stack.use_backup(backup_of_scale(bench.scale))
+        backup = ChangingBackup(stack.backup)
         stack.start()
         contenders = [
             Contender.single("up no-op", stack.up, bench.rested(nothing)),
@@ -100,24 +101,31 @@ def commands(bench: Bench) -> Iterator[list[Contender]]:
         def vpdb(*arguments: str) -> Contender:
             return Contender.single(f"vpdb {arguments[0]}", lambda: stack.vpdb(*arguments))
 
-        def snapshot() -> float:
+        def drop_snapshot() -> None:
             with suppress(CommandFailed):  # the first time there is none
                 stack.vpdb("snapshots", "--drop", "bench", "--yes")
-            return stack.vpdb("snapshot", "bench")
 
+        def replacing(output: str) -> float:
+            """Type the command that an output of the stack names."""
+            command = stack.run("pulumi", "stack", "output", output, "--stack", stack.name)
+            return stack.timed("sh", "-c", f"{command.strip()} {flags}")
+
+        flags = f"--yes --skip-preview --non-interactive --stack {stack.name}"
         help_page = (str(PYTHON), "-m", "vpdb", "--help")
         contenders = [
             pulumi("preview"),
             pulumi("up", "--yes"),
             vpdb("status"),
-            Contender.single(
-                "vpdb --help", lambda: timed(*help_page, cwd=stack.folder, env=stack.env)
-            ),
+            Contender.single("vpdb --help", lambda: stack.timed(*help_page)),
             vpdb("doctor"),
             vpdb("dump", "--out", str(stack.folder / "dump.sql")),
             vpdb("verify"),
-            Contender.single("vpdb snapshot", snapshot),
+            Contender.single(
+                "vpdb snapshot", lambda: stack.vpdb("snapshot", "bench"), drop_snapshot
+            ),
             vpdb("restore", "bench", "--yes"),
+            Contender.single("up reset", lambda: replacing("reloadData")),
+            Contender.single("up wiped", lambda: replacing("wipeVolume"), stack.let_go),
         ]
         yield contenders
 

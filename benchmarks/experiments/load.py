@@ -1,4 +1,4 @@
-"""A backup into a database: ours, `psql -f`, `pg_restore -j2`, DSLR, and the floor."""
+"""A backup into a database: ours, `psql -f`, `pg_restore -j2`, DSLR."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from benchmarks.data import (
 )
 from benchmarks.measure import Contender, nothing
 from benchmarks.probes.memory import peak_python_mb
-from benchmarks.rivals.bare_copy import BareCopy
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.shell import CHECKOUT, docker, run
 from benchmarks.stack import DATABASE, INIT, SCHEMA, Bench, Stack
@@ -34,7 +33,8 @@ def load(bench: Bench) -> Iterator[list[Contender]]:
     begins behind a checkpoint.
     """
     with bench.stack() as stack:
-        backup = ChangingBackup.copied(backup_of_scale(bench.scale), stack.backup)
+        stack.use_backup(backup_of_scale(bench.scale))
+        backup = ChangingBackup(stack.backup)
         stack.start()
         contenders = [
             _first_load(stack, backup),
@@ -54,9 +54,6 @@ def load(bench: Bench) -> Iterator[list[Contender]]:
             pg_dump = ("pg_dump", "-U", "postgres", "-Fd", "-Z0", "-j2", "-f", _DUMP, DATABASE)
             docker("exec", stack.container, *pg_dump)
             contenders.append(_in_container(stack, "pg_restore -j2", "pg_restore_load.sh", _DUMP))
-        if bench.wants("bare COPY"):
-            bare = BareCopy.of(stack)
-            contenders.append(Contender.single("bare COPY", bare.load, bare.empty))
         yield contenders
 
 
@@ -88,7 +85,8 @@ def single_inserts(bench: Bench) -> Iterator[list[Contender]]:
 def loader_memory(bench: Bench) -> Iterator[list[Contender]]:
     """The largest Python process of a real `pulumi up` that loads a changed backup."""
     with bench.stack() as stack:
-        backup = ChangingBackup.copied(backup_of_scale(bench.scale), stack.backup)
+        stack.use_backup(backup_of_scale(bench.scale))
+        backup = ChangingBackup(stack.backup)
         stack.start()
 
         def peak() -> float:

@@ -29,10 +29,11 @@ class Dslr:
 
     @classmethod
     def on_copy(cls, stack: Stack) -> Dslr:
-        """Give DSLR a database of its own with the content that is live, and a snapshot of it."""
+        """Return DSLR on a database with the content that is live, and a snapshot of it."""
         database = "bench_dslr"
         stack.copy_database(database)
-        url = stack.superuser_url(database)
+        stack.psql("CREATE ROLE dslr SUPERUSER LOGIN PASSWORD 'dslr'")
+        url = f"postgres://dslr:dslr@127.0.0.1:{stack.port}/{database}"
         dslr = cls(database, _installed(), {**stack.env, "DATABASE_URL": url})
         run(str(dslr.command), "snapshot", "--yes", _SNAPSHOT, env=dslr.env)
         return dslr

@@ -14,7 +14,7 @@ _SCRIPT = CHECKOUT / "benchmarks" / "rivals" / "full_reset.sh"
 
 @contextmanager
 def full_reset(stack: Stack) -> Iterator[Callable[[], float]]:
-    """Give a function that runs the script on a stack's files and returns the seconds."""
+    """Yield a function that runs the script on a stack's files and returns the seconds."""
     name = f"velpharma-bench-script-{secrets.token_hex(3)}"
     memory = ",volume-driver=local" + "".join(
         f',"volume-opt={option}={value}"' for option, value in MEMORY.items()

@@ -26,7 +26,7 @@ backend:
 
 @contextmanager
 def minimal_program(stack: Stack) -> Iterator[Callable[[], float]]:
-    """Bring it up on a stack's image; give a function that runs `up` and returns the seconds."""
+    """Bring it up on a stack's image; yield a function that runs `up` and returns the seconds."""
     folder = Path(tempfile.mkdtemp(prefix="velpharma-bench-"))
     name = f"velpharma-bench-minimal-{secrets.token_hex(3)}"
 
