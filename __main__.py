@@ -8,7 +8,7 @@ from components.docker_engine import local_engine
 from components.errors import as_run_errors
 from components.image import PostgresImage, PostgresImageArgs
 from components.optional_resources import declare_wishes
-from components.preview import begin_to_find, describe_reload, refuse_taken_port
+from components.preview import begin_to_find, container_mark, describe_reload, refuse_taken_port
 from components.seed import Seed, SeedArgs
 from components.server import PostgresServer, PostgresServerArgs
 from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
@@ -23,6 +23,7 @@ with as_run_errors():
     head_start.begin(finding, settings, content)
     engine = local_engine()
     refuse_taken_port(settings)
+    mark = container_mark(settings)
 looked = describe_reload(settings, content, finding)
 
 image = PostgresImage(
@@ -34,7 +35,11 @@ image = PostgresImage(
 server = PostgresServer(
     "server",
     PostgresServerArgs(
-        settings=settings, image_id=image.image_id, data_dir=PROJECT_DIR / "data", after=looked
+        settings=settings,
+        image_id=image.image_id,
+        data_dir=PROJECT_DIR / "data",
+        after=looked,
+        mark=mark,
     ),
     pulumi.ResourceOptions(providers=[engine]),
 )
@@ -49,7 +54,7 @@ seed = Seed(
         volume=server.volume.name,
         container=server.container.name,
         container_id=server.container.id,
-        interrupted_release=looked,
+        seen=looked,
     ),
     pulumi.ResourceOptions(replace_with=[server.volume]),  # a new one is empty: load again
 )

@@ -6,12 +6,14 @@ Pulumi shows these lines under Diagnostics, in preview as well as in `up`.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.server import CONTAINER_PORT
+from components.seed import SILENT
+from components.server import CONTAINER_PORT, MARK_LABEL
 from pgseed.errors import SeedError, ServerUnreachable
 from vpdb import docker
 from vpdb.config import Settings
@@ -44,11 +46,11 @@ def _find(settings: Settings) -> DockerServer:
 
 def describe_reload(
     settings: Settings, content: Content, finding: Future[DockerServer]
-) -> pulumi.Output[str]:
-    """Say what `up` loads and why, and warn of what it puts aside; a silent server says nothing.
+) -> pulumi.Output[dict[str, str]]:
+    """Say what `up` loads and why, and warn of what it puts aside.
 
-    Gives the killed release whose bulk mode `up` has to end, "" for none. The server is looked at
-    while the engine starts its plugins; whatever waits for the value leaves it alone until then.
+    Gives what the seed has to know of the server, by the names of its inputs. The server is looked
+    at while the engine starts its plugins; whatever waits for the value leaves it alone until then.
     """
     pulumi.info(f"data: {content.label} ({content.reason})")
     for notice in content.backup.notices if content.backup else ():
@@ -58,14 +60,29 @@ def describe_reload(
 
 async def _look_and_tell(
     settings: Settings, content: Content, finding: Future[DockerServer]
-) -> str:
+) -> dict[str, str]:
     try:
         server = await asyncio.wrap_future(finding)
     except SeedError:
-        return ""
+        found = docker.inspect_container(settings.container)
+        if found is None:
+            return {SILENT: "no container"}
+        state = "silent" if found.is_running else found.state
+        pulumi.info(f"container {found.name} is {state}: `pulumi up` starts it and waits for it")
+        return {SILENT: state}
     from components import server_preview as survey
 
     return await survey.look_and_tell(server, settings, content)
+
+
+def container_mark(settings: Settings) -> str:
+    """Return the mark of the stack's container, a new one where there is no container.
+
+    Plain `up` does not look at the world. As an input that changes when the container is gone, the
+    mark has Pulumi make it anew.
+    """
+    container = docker.inspect_container(settings.container)
+    return container.labels.get(MARK_LABEL, "") if container else secrets.token_hex(4)
 
 
 def refuse_taken_port(settings: Settings) -> None:

@@ -6,7 +6,7 @@ A thin edge over `pgseed`: the provider decides replace, update or nothing, the 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -27,9 +27,15 @@ from vpdb.server.server_probe import sight
 if TYPE_CHECKING:
     from vpdb.content import Content
 
-# There only while a killed release has left bulk mode on: the update it brings about ends that. It
-# is never part of the state, so that it counts every time it is there, and not when it is gone.
+# What planning saw of the server. These inputs are there only where something has to be done, and
+# never stored in the state, so their presence always causes it.
+# A killed release has left bulk mode on: an update ends that.
 INTERRUPTED = "interruptedRelease"
+# The live database holds something else than the files want, whatever the state says: load.
+HOLDS = "serverHolds"
+# The container is stopped, paused or silent: an update starts it and waits.
+SILENT = "serverState"
+TRANSIENT = (INTERRUPTED, HOLDS, SILENT)
 
 # Another value of one of these means other data in the live database.
 RELOADING_INPUTS = ("contentId", "database", "schema", "volume")
@@ -43,8 +49,8 @@ class SeedArgs:
     container: pulumi.Input[str]
     # Not part of the key: a container made anew only has the seed wait for its server.
     container_id: pulumi.Input[str]
-    # The release that was killed and left bulk mode on, as far as planning could see; "" for none.
-    interrupted_release: pulumi.Input[str] = ""
+    # What planning saw of the server: values for TRANSIENT, by their names.
+    seen: pulumi.Input[dict[str, str]] = field(default_factory=dict)
 
 
 class SeedProvider(ResourceProvider):
@@ -59,12 +65,12 @@ class SeedProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Invoked while planning: replace for other data, update for another way to the server.
 
-        Update as well to end the bulk mode of an interrupted release. When only the content
-        changed and the live database already holds it, the update adopts it. A silent server counts
-        as one that does not.
+        Update as well to end the bulk mode of an interrupted release and to start a stopped
+        container. When only the content changed and the live database already holds it, the update
+        adopts it. A silent server counts as one that does not.
         """
         changed = changed_inputs(_olds, _news)
-        reloading = [key for key in RELOADING_INPUTS if key in changed]
+        reloading = [key for key in (*RELOADING_INPUTS, HOLDS) if key in changed]
         if reloading == ["contentId"]:
             # The engine takes as long to show the mark as what follows takes to be imported.
             seeing = ThreadPoolExecutor(1, "see server").submit(sight, _news["container"])
@@ -99,6 +105,8 @@ class SeedProvider(ResourceProvider):
         with as_provider_errors():
             if _olds["contentId"] != _news["contentId"]:
                 seed_actions.load(self._config, _news)
+            elif SILENT in _news:
+                seed_actions.load(self._config, _news, even_if_held=False)
             else:
                 seed_actions.reach(self._config, _news)
         return UpdateResult(outs=kept(_news))
@@ -135,9 +143,10 @@ class Seed(Resource, module="velpharma", name="Seed"):
             "containerId": args.container_id,
         }
         # One without a value is no input at all.
-        inputs[INTERRUPTED] = pulumi.Output.from_input(args.interrupted_release).apply(
-            lambda release: release or None
-        )
+        for key in TRANSIENT:
+            inputs[key] = pulumi.Output.from_input(args.seen).apply(
+                lambda seen, key=key: seen.get(key) or None  # type: ignore[misc]
+            )
         own = pulumi.ResourceOptions(additional_secret_outputs=["password"])
         super().__init__(SeedProvider(), name, inputs, pulumi.ResourceOptions.merge(opts, own))
 
@@ -157,4 +166,4 @@ def changed_inputs(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
 
 def kept(props: dict[str, Any]) -> dict[str, Any]:
     """Give what becomes part of the state."""
-    return {key: value for key, value in props.items() if key != INTERRUPTED}
+    return {key: value for key, value in props.items() if key not in TRANSIENT}

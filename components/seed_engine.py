@@ -10,6 +10,7 @@ from pulumi.dynamic.config import Config
 
 from components.settings import PROJECT_DIR
 from pgseed.errors import BackupRefused, SeedError
+from pgseed.live.replace import LoadResult
 from pgseed.progress import print_lines
 from pgseed.seed import PlannedSeed, Seed
 from vpdb import docker
@@ -31,8 +32,11 @@ START_TIMEOUT_S = 120.0
 _found: dict[tuple[str, str, int, str], DockerServer] = {}
 
 
-def load(config: Config, props: dict[str, Any]) -> None:
-    """Make the live database hold the content that was planned, and let the developer in."""
+def load(config: Config, props: dict[str, Any], *, even_if_held: bool = True) -> None:
+    """Make the live database hold the content that was planned, and let the developer in.
+
+    One that undo or restore brought back stays, unless `even_if_held`.
+    """
     settings = settings_of(config, props)
     read = cache(partial(planned_seed, settings, props))
     if _key(props) not in _found:
@@ -43,7 +47,11 @@ def load(config: Config, props: dict[str, Any]) -> None:
         # it could not be done yet, it is done below.
         pool.submit(ensure_password, server, props["user"], props["password"])
         live = live_database(server, settings, print_lines())
-        done = live.load(PlannedSeed(props["contentId"], read))
+        stamp = live.stamp()
+        if stamp and stamp.held_for == props["contentId"] and not even_if_held:
+            done = LoadResult("adopted", stamp)
+        else:
+            done = live.load(PlannedSeed(props["contentId"], read))
     if done.action == "adopted":  # another database than before is in no bulk mode
         _end_interrupted(server, settings)
     ensure_password(server, props["user"], props["password"])
@@ -105,10 +113,21 @@ def _server(props: dict[str, Any], timeout_s: float, seen: Sighting | None = Non
     """Find the stack's server; what planning found serves the load that follows at once."""
     key = _key(props)
     if key not in _found:
+        if timeout_s == START_TIMEOUT_S:
+            _start(props["container"])
         _found[key] = find_server(
             props["container"], props["stack"], timeout_s=timeout_s, seen=seen
         )
     return _found[key]
+
+
+def _start(container: str) -> None:
+    """Start a container that is stopped or paused."""
+    found = docker.inspect_container(container)
+    if found is not None and found.status == "paused":
+        docker.run("unpause", container)
+    elif found is not None and found.status in ("exited", "created", "dead"):
+        docker.run("start", container)
 
 
 def _key(props: dict[str, Any]) -> tuple[str, str, int, str]:

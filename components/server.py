@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -11,6 +12,7 @@ from vpdb.config import Settings
 
 CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 CONTAINER_PORT = 5432
+MARK_LABEL = "velpharma.made"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,9 @@ class PostgresServerArgs:
     # Mounted read-only at /data, so that the scripts there also run by hand: psql -f /data/…
     data_dir: Path
     # What has to be known before the server is touched, by looking at the one that is there.
-    after: pulumi.Input[str] = ""
+    after: pulumi.Input[Any] = ""
+    # Another one makes the container anew; "" for one that was made without.
+    mark: str = ""
 
 
 class PostgresServer(pulumi.ComponentResource):
@@ -63,7 +67,7 @@ class PostgresServer(pulumi.ComponentResource):
             ],
             labels=[
                 docker.ContainerLabelArgs(label=label, value=value)
-                for label, value in container_labels(settings).items()
+                for label, value in container_labels(settings, args.mark).items()
             ],
             restart="unless-stopped",
             # SIGINT is PostgreSQL's fast shutdown; without it open sessions delay every stop.
@@ -99,11 +103,11 @@ def container_environment(settings: Settings) -> list[str]:
     ]
 
 
-def container_labels(settings: Settings) -> dict[str, str]:
+def container_labels(settings: Settings, mark: str = "") -> dict[str, str]:
     """Give the labels by which `python -m vpdb` and `docker ps` find the container."""
     return {
         "velpharma.project": settings.project,
         "velpharma.stack": settings.stack,
         "velpharma.database": settings.database,
         "velpharma.schema": settings.db_schema,
-    }
+    } | ({MARK_LABEL: mark} if mark else {})

@@ -6,6 +6,8 @@ import asyncio
 
 import pulumi
 
+from components.seed import HOLDS, INTERRUPTED
+from pgseed.databases.retention import Policy, pushed_out
 from pgseed.errors import SeedError
 from pgseed.live.status import Status
 from pgseed.server import Server
@@ -15,19 +17,24 @@ from vpdb.content import Content
 from vpdb.stack_status import look_at
 
 
-async def look_and_tell(server: Server, settings: Settings, content: Content) -> str:
-    """Warn of what a reload puts aside; give the killed release whose bulk mode `up` has to end."""
+async def look_and_tell(server: Server, settings: Settings, content: Content) -> dict[str, str]:
+    """Warn of what a reload puts aside; return what the seed has to know of the server."""
     try:
         status = await asyncio.to_thread(look_at, server, settings, content)
-    except SeedError:
-        return ""
+    except SeedError as error:
+        pulumi.warn(f"local changes: unknown. {error}")
+        return {}
+    pulumi.info(f"database: {status.verdict()[0]}")
     if warning := describe_bulk_mode(status.bulk_mode, settings):
         pulumi.warn(warning)
     for line in warnings(status.data, settings):
         pulumi.warn(line)
     for line in remarks(status.data):
         pulumi.info(line)
-    return bulk.interrupted(status.bulk_mode, settings)
+    return {
+        INTERRUPTED: bulk.interrupted(status.bulk_mode, settings),
+        HOLDS: status.out_of_step,
+    }
 
 
 def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:
@@ -42,18 +49,28 @@ def warnings(status: Status, settings: Settings) -> list[str]:
     changed = status.changes
     # The empty database of the image's first start was made by no load, and holds nothing to keep.
     is_untouched = not changed or (changed.unknown and not changed.tables)
-    if not status.is_stale or is_untouched:
+    if is_untouched:
         return []
     changes = changed.describe()
+    if not status.is_stale:
+        kept = "kept by a reload" if settings.kept_databases else "LOST by a reload"
+        return [f"local changes, {kept}, lost if the volume is replaced: {changes}"]
     if not settings.kept_databases:
         return [
             f"local changes will be LOST, for keptDatabases is 0: {changes}."
             " `pulumi config set keptDatabases 3` keeps them"
         ]
-    return [
+    lines = [
         f"local changes will be kept as {settings.database}_kept_<date>, and"
         f" `python -m vpdb undo` swaps them back: {changes}"
     ]
+    policy = Policy(kept=settings.kept_databases)
+    for name in pushed_out(status.kept, policy):
+        lines.append(
+            f"{name} will be dropped for good, to keep the newest {settings.kept_databases}."
+            " `pulumi config set keptDatabases` keeps more"
+        )
+    return lines
 
 
 def remarks(status: Status) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pgseed.errors import SeedError
 from pgseed.live.status import Status
 from pgseed.server import Server
 from vpdb import bulk
@@ -20,6 +21,40 @@ class StackStatus:
     data: Status
     content: Content | None
     bulk_mode: bulk.BulkMode | None
+
+    def verdict(self, refusal: SeedError | None = None) -> tuple[str, str]:
+        """Return in one sentence how things stand, and a colour for it.
+
+        Every command that judges says this sentence. `refusal` is why the files give nothing.
+        """
+        data = self.data
+        if not data.exists:
+            return "no database: `pulumi up` loads it", "red"
+        if data.live is None and not data.changes.tables:
+            return "never loaded: run `pulumi up`", "yellow"
+        if refusal and not data.changes:
+            return "the backup cannot be read: `python -m vpdb doctor` says more", "red"
+        if data.changes:
+            fresh = "`python -m vpdb reset` starts afresh and keeps the changes aside"
+            also = "; stale as well: `pulumi up` loads the new data" if data.is_stale else ""
+            return f"local changes: {fresh}{also}", "yellow"
+        if data.is_held:
+            return (
+                "held: another content was brought back; `pulumi up` leaves it until the files"
+                " change, `python -m vpdb undo` goes back"
+            ), "yellow"
+        if data.is_stale:
+            return "stale: run `pulumi up`", "yellow"
+        return "in step", "green"
+
+    @property
+    def out_of_step(self) -> str:
+        """Why a load is due, whoever brought it about; "" where none is."""
+        if not self.data.exists:
+            return "no database"
+        if self.data.live is None:
+            return "a database that no load has made"
+        return f"content {self.data.live.content_id[:12]}" if self.data.is_stale else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values for JSON."""

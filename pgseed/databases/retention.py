@@ -75,7 +75,13 @@ def find_spare(databases: Iterable[Database], source: Database) -> Database | No
 def newest_kept(databases: Iterable[Database]) -> Database | None:
     """Give the database that `undo` brings back."""
     kept = [d for d in databases if d.kind == "kept" and d.stamp and d.is_settled]
-    return max(kept, key=_kept_at, default=None)
+    return max(kept, key=_kept_order, default=None)
+
+
+def pushed_out(databases: Sequence[Database], policy: Policy) -> list[str]:
+    """Name the kept databases that go when one more is kept."""
+    kept = sorted((d for d in databases if d.kind == "kept" and d.is_settled), key=_kept_order)
+    return [d.name for d in kept[: max(0, len(kept) + 1 - policy.kept)]] if policy.kept else []
 
 
 def over_limit(databases: Sequence[Database], policy: Policy) -> list[str]:
@@ -96,7 +102,7 @@ def over_limit(databases: Sequence[Database], policy: Policy) -> list[str]:
 
     ours = [d for d in databases if d.stamp and not d.half_dropped]
     by_freshness = sorted((d for d in ours if d.kind == "template"), key=freshness, reverse=True)
-    by_age = sorted((d for d in ours if d.kind == "kept"), key=_kept_at, reverse=True)
+    by_age = sorted((d for d in ours if d.kind == "kept"), key=_kept_order, reverse=True)
     dropped = by_freshness[policy.templates :] + by_age[policy.kept :]
     staying_templates, staying_kept = by_freshness[: policy.templates], by_age[: policy.kept]
     last = [d for d in staying_templates if freshness(d)[0]]
@@ -133,6 +139,12 @@ def _loaded_at(database: Database) -> str:
     return database.stamp.loaded_at if database.stamp else ""
 
 
-def _kept_at(database: Database) -> tuple[str, str]:
-    """Order kept databases by time: the stamp's is UTC, the name's follows the local clock."""
-    return (database.stamp.kept_at if database.stamp else "", database.name)
+def next_kept_no(databases: Iterable[Database]) -> int:
+    """Return the number of the next database to be kept."""
+    return 1 + max((d.stamp.kept_no for d in databases if d.stamp), default=0)
+
+
+def _kept_order(database: Database) -> tuple[int, str, str]:
+    """Order kept databases as they were kept, whatever the clock said."""
+    stamp = database.stamp
+    return (stamp.kept_no, stamp.kept_at, database.name) if stamp else (0, "", database.name)

@@ -43,13 +43,20 @@ class Stamp:
     horizon: int = 0
     catalog: str = ""
     schema_id: str = ""
+    # The hash of the backup's rows alone.
+    data_hash: str = ""
     rows: dict[str, int] = field(default_factory=dict)
     # Why and since when a kept database or a snapshot is there.
     kept_because: str = ""
     kept_at: str = ""
+    # Counts what was kept, since a clock may be set back.
+    kept_no: int = 0
     # What else than a load made this database live, and when: "undo", "dump", "snapshot x".
     origin: str = ""
     origin_at: str = ""
+    # The content that the files wanted when undo or restore brought this one back: it stays until
+    # they want something new.
+    held_for: str = ""
 
     def to_comment(self) -> str:
         values = {key: value for key, value in asdict(self).items() if value not in ("", {}, 0)}

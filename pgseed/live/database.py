@@ -17,6 +17,7 @@ from pgseed.databases.retention import (
     find_template,
     leftovers,
     newest_kept,
+    next_kept_no,
     over_limit,
 )
 from pgseed.databases.sessions import Client, sessions_in
@@ -24,7 +25,7 @@ from pgseed.databases.stamp import Database, Stamp, list_databases, now
 from pgseed.databases.swap import Rename, swap
 from pgseed.databases.work import WAIT_S, Work
 from pgseed.errors import SeedError
-from pgseed.live.replace import Action, LoadResult, changes_of, clean_up, replace_live
+from pgseed.live.replace import Action, Brought, LoadResult, changes_of, clean_up, replace_live
 from pgseed.live.status import Status, status_of
 from pgseed.progress import Progress, quiet
 from pgseed.queries import query
@@ -177,10 +178,11 @@ class LiveDatabase:
             )
         return self.load(seed, even_if_clean=True)
 
-    def undo(self) -> LoadResult:
+    def undo(self, wanted: str = "") -> LoadResult:
         """Swap the newest kept database back; the present one is kept, so a second undo returns.
 
-        Raises NothingThere when none is kept.
+        `wanted` is the id of what the files want: this content is held until that changes. Raises
+        NothingThere when none is kept.
         """
         with self.turn(f"undo {self.name}") as work:
             clean_up(work)
@@ -192,14 +194,19 @@ class LiveDatabase:
                     " lists what there is"
                 )
             stamp = (back.stamp or Stamp(content_id="")).with_state(
-                state="loaded", kept_because="", kept_at="", origin="undo", origin_at=now()
+                state="loaded",
+                kept_because="",
+                kept_at="",
+                origin="undo",
+                origin_at=now(),
+                held_for=wanted,
             )
             renames = [Rename(back.name, self.name, stamp)]
             aside = None
             if (present := find_live(databases)) is not None:
                 aside = kept_name(self.name, datetime.now(), {d.name for d in databases})
                 former = (present.stamp or Stamp(content_id="")).with_state(
-                    kept_because="replaced by undo", kept_at=now()
+                    kept_because="replaced by undo", kept_at=now(), kept_no=next_kept_no(databases)
                 )
                 renames.insert(0, Rename(self.name, aside, former))
             work.say(f"swap {self.name}")
@@ -242,13 +249,17 @@ class LiveDatabase:
                 finish(work, copy, full_name, stamp)
             return next(d for d in work.databases(sizes=True) if d.name == full_name)
 
-    def restore(self, name: str) -> LoadResult:
-        """Put a copy of a snapshot in its place; local changes there are kept."""
+    def restore(self, name: str, wanted: str = "") -> LoadResult:
+        """Put a copy of a snapshot in its place; local changes there are kept.
+
+        `wanted` is the id of what the files want: this content is held until that changes.
+        """
         full_name = snapshot_name(self.name, name)
         with self.turn(f"restore {name}") as work:
             clean_up(work)
             source = _snapshot(work.databases(), full_name, name)
-            return replace_live(work, source, "cloned", origin=f"snapshot {name}")
+            brought = Brought(f"snapshot {name}", wanted)
+            return replace_live(work, source, "cloned", brought=brought)
 
     def drop_snapshot(self, name: str) -> None:
         """Drop a snapshot for good; raises NothingThere when there is none of that name."""
@@ -340,7 +351,10 @@ class LiveDatabase:
                     " (a reset, undo, restore or `pulumi up`)"
                 )
             old = present.stamp
+            data_hash = seed.backup.data_hash if seed.backup else ""
             if old is None or not old.content_id or old.schema_id != seed.schema_id:
+                if old is not None:
+                    work.write_stamp(self.name, old.with_state(data_hash=data_hash))
                 return "postgres/init/ has another schema than the live database"
             rows = seed.rows
             stamp = old.with_state(
@@ -354,6 +368,8 @@ class LiveDatabase:
                 rows={name: rows.get(name, 0) for name in {*old.rows, *rows}},
                 origin="dump",
                 origin_at=now(),
+                held_for="",
+                data_hash=data_hash,
             )
             work.write_stamp(self.name, stamp)
             work.log(f"adopt {self.name}: it holds {seed.label}, content {seed.id[:12]}")

@@ -12,7 +12,14 @@ from psycopg2 import sql
 from pgseed.changes.local_changes import NO_CHANGES, Changes, Look, find_changes
 from pgseed.databases.copies import copy_or_take_spare, lacks_spare, make_spare_behind
 from pgseed.databases.names import clone_name, kept_name
-from pgseed.databases.retention import find_live, find_template, leftovers, over_limit, undecided
+from pgseed.databases.retention import (
+    find_live,
+    find_template,
+    leftovers,
+    next_kept_no,
+    over_limit,
+    undecided,
+)
 from pgseed.databases.stamp import Database, Stamp, now
 from pgseed.databases.swap import Rename, hand_over, swap
 from pgseed.databases.work import Work
@@ -35,8 +42,21 @@ class LoadResult:
     dropped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What brought a former database back, and the content that the files wanted then."""
+
+    origin: str
+    held_for: str = ""
+
+
 def replace_live(
-    work: Work, source: Database, action: Action, *, origin: str = "", again: bool = False
+    work: Work,
+    source: Database,
+    action: Action,
+    *,
+    brought: Brought | None = None,
+    again: bool = False,
 ) -> LoadResult:
     """Put a fresh clone of a template or snapshot in the live database's place.
 
@@ -51,7 +71,7 @@ def replace_live(
     changes = NO_CHANGES
     try:
         with pg_errors_as(f"replace {live}", "It is as it was; run it again"):
-            new, aside = _swap_in(work, helper, source, origin)
+            new, aside = _swap_in(work, helper, source, brought)
         databases = work.databases(sizes=True)
         if again and lacks_spare(source, databases, work.policy):
             wanted = source
@@ -63,6 +83,8 @@ def replace_live(
         make_spare_behind(helper, wanted, live)
     goes = [] if replaced is None or changes else [replaced.name]
     beyond = over_limit([d for d in databases if d.name not in goes], work.policy)
+    # What has just been promised to be kept stays, also where it is too large.
+    beyond = [name for name in beyond if name != aside]
     # The former live database comes last: the session with the lock drops it, so that the next
     # command finds it gone.
     work.doomed += [*beyond, *goes]
@@ -71,17 +93,18 @@ def replace_live(
 
 
 def _swap_in(
-    work: Work, helper: Connection, source: Database, origin: str
+    work: Work, helper: Connection, source: Database, brought: Brought | None
 ) -> tuple[Stamp, str | None]:
     """Swap a clone of the source in; return its stamp, and the former live database's new name."""
     live = work.live
     stamp = source.stamp or Stamp(content_id="")
     new = stamp.with_state(
-        loaded_at=stamp.loaded_at if origin else now(),
+        loaded_at=stamp.loaded_at if brought else now(),
         kept_because="",
         kept_at="",
-        origin=origin,
-        origin_at=now() if origin else "",
+        origin=brought.origin if brought else "",
+        origin_at=now() if brought else "",
+        held_for=brought.held_for if brought else "",
     )
     work.say(f"clone {source.name}")
     fresh = clone_name(live)
@@ -96,7 +119,13 @@ def _swap_in(
         hand_over(work.admin, live, fresh)
         aside = kept_name(live, datetime.now(), {d.name for d in databases})
         former = present.stamp or Stamp(content_id="")
-        renames.append(Rename(live, aside, former.with_state(state="replaced", kept_at=now())))
+        renames.append(
+            Rename(
+                live,
+                aside,
+                former.with_state(state="replaced", kept_at=now(), kept_no=next_kept_no(databases)),
+            )
+        )
     renames.append(Rename(fresh, live, new))
     work.say(f"swap {live}")
     work.log(f"swap {live}: content {new.content_id[:12]} in, former one to {aside}")

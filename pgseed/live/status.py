@@ -29,9 +29,19 @@ class Status:
     @property
     def is_stale(self) -> bool:
         """Whether the files would give another content than the live one."""
-        if self.wanted is None:
+        if self.wanted is None or self.is_held:
             return False
         return self.live is None or self.live.content_id != self.wanted.id
+
+    @property
+    def is_held(self) -> bool:
+        """Whether undo or restore brought another content back, and the files want nothing new."""
+        return (
+            self.live is not None
+            and self.wanted is not None
+            and self.live.content_id != self.wanted.id
+            and self.live.held_for == self.wanted.id
+        )
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +54,7 @@ class Status:
         return {
             "in_step": self.exit_code == IN_STEP,
             "stale": self.is_stale,
+            "held": self.is_held,
             "exists": self.exists,
             "live": asdict(self.live) if self.live else None,
             "wanted": {

@@ -65,6 +65,7 @@ def build_template(work: Work, seed: Seed) -> str:
                     horizon=transaction_horizon(work.admin),
                     catalog=schema.catalog,
                     schema_id=seed.schema_id,
+                    data_hash=seed.backup.data_hash if seed.backup else "",
                     rows=rows,
                 )
                 finish(work, build, template, stamp)

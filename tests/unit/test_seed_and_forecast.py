@@ -78,7 +78,7 @@ def test_content_that_is_live_already_is_adopted_by_an_update(
 def provider_with(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> SeedProvider:
     """A provider whose actions are only noted."""
     monkeypatch.setattr(seed_actions, "holds", lambda *_: False)
-    monkeypatch.setattr(seed_actions, "load", lambda _config, _props: calls.append("load"))
+    monkeypatch.setattr(seed_actions, "load", lambda *_, **__: calls.append("load"))
     monkeypatch.setattr(seed_actions, "reach", lambda _config, _props: calls.append("reach"))
     provider = SeedProvider()
     provider._config = None  # type: ignore[assignment]
@@ -120,12 +120,36 @@ def test_a_reload_of_other_data_replaces_also_behind_an_interrupted_release(
     assert provider.diff("id", created.outs or {}, news).changes is False
 
 
+def test_another_content_on_the_server_is_loaded_over_whatever_the_state_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    provider = provider_with(monkeypatch, calls)
+    seen = {**OLD, "serverHolds": "content 0123456789ab"}
+    assert provider.diff("id", OLD, seen).replaces == ["serverHolds"]
+    state = provider.create(seen).outs or {}
+    assert calls == ["load"]
+    assert provider.diff("id", state, OLD).changes is False
+    assert provider.diff("id", state, seen).replaces == ["serverHolds"]
+
+
+def test_a_stopped_server_is_started_by_an_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    provider = provider_with(monkeypatch, calls)
+    seen = {**OLD, "serverState": "stopped"}
+    planned = provider.diff("id", OLD, seen)
+    assert (planned.changes, planned.replaces) == (True, [])
+    state = provider.update("id", OLD, seen).outs or {}
+    assert calls == ["load"]
+    assert provider.diff("id", state, OLD).changes is False
+
+
 def test_deleting_a_seed_touches_nothing() -> None:
     """The replacement has loaded its data before the old seed is deleted."""
     SeedProvider().delete("id", {"container": "no-such-container", "stack": "none"})
 
 
-def declare_seed(interrupted_release: str = "") -> Recording:
+def declare_seed(interrupted_release: str = "", holds: str = "") -> Recording:
     def program() -> None:
         settings = read_settings()
         Seed(
@@ -136,7 +160,7 @@ def declare_seed(interrupted_release: str = "") -> Recording:
                 volume="velpharma-unit-data",
                 container="velpharma-unit",
                 container_id="0123",
-                interrupted_release=interrupted_release,
+                seen={"interruptedRelease": interrupted_release, "serverHolds": holds},
             ),
         )
 
@@ -156,6 +180,7 @@ def test_an_interrupted_release_shows_in_the_diff_and_else_there_is_no_such_inpu
     assert "interruptedRelease" not in declare_seed().registered["Seed"].inputs
     inputs = declare_seed("2026-11").registered["Seed"].inputs
     assert inputs["interruptedRelease"] == "2026-11"
+    assert declare_seed(holds="x").registered["Seed"].inputs["serverHolds"] == "x"
 
 
 def settings_with(**values: object) -> Settings:
@@ -196,13 +221,32 @@ def test_with_no_room_for_kept_databases_the_warning_says_lost() -> None:
     assert "LOST" in line
 
 
-@pytest.mark.parametrize(
-    ("live", "changes"), [("b", CHANGED), ("a", Changes()), ("a", Changes(unknown=True))]
-)
-def test_without_a_reload_or_without_changes_nothing_is_warned_of(
-    live: str, changes: Changes
-) -> None:
-    assert warnings(status_with(live=live, wanted="b", changes=changes), settings_with()) == []
+@pytest.mark.parametrize("changes", [Changes(), Changes(unknown=True)])
+def test_without_changes_nothing_is_warned_of(changes: Changes) -> None:
+    assert warnings(status_with(live="a", wanted="b", changes=changes), settings_with()) == []
+
+
+def test_changes_are_named_also_where_nothing_is_to_be_loaded() -> None:
+    """Only Pulumi knows whether `--replace` asks for the seed or the volume."""
+    (line,) = warnings(status_with(live="b", wanted="b", changes=CHANGED), settings_with())
+    assert "vpv4.products (1 added, 2 changed)" in line
+    assert "lost if the volume is replaced" in line
+
+
+def test_the_oldest_kept_database_is_named_before_it_has_to_go() -> None:
+    kept = tuple(
+        Database(
+            number,
+            f"velpdevdb_kept_2026110{number}_120000",
+            "kept",
+            Stamp("x", kept_no=number, kept_at=f"2026-11-0{9 - number}"),
+        )
+        for number in (1, 2, 3)
+    )
+    status = status_with(live="a", wanted="b", changes=CHANGED, kept=kept)
+    _, line = warnings(status, settings_with())
+    assert "velpdevdb_kept_20261101_120000 will be dropped for good" in line
+    assert len(warnings(status, settings_with(keptDatabases=4))) == 1
 
 
 def test_what_only_lives_on_the_volume_is_named() -> None:

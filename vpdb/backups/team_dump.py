@@ -8,14 +8,16 @@ from datetime import datetime
 from pathlib import Path
 
 from pgseed.backup.model import Backup
+from pgseed.backup.reading_cache import ReadingCache
 from pgseed.dumping import DumpOptions, dump, read_notes
-from pgseed.errors import SeedError
+from pgseed.errors import BackupRefused, SeedError
+from pgseed.live.database import LiveDatabase
 from pgseed.progress import Progress, quiet
 from vpdb.backups.dated_copies import date_of, dated_name, keep_dated_copy, thin_out
 from vpdb.backups.git_settings import size_advice
 from vpdb.backups.schema_part import container_schema
 from vpdb.config import Settings, project_defaults
-from vpdb.content import choose_content, empty_seed
+from vpdb.content import READINGS, choose_content, empty_seed
 from vpdb.live import live_database
 from vpdb.server.docker_server import DockerServer
 
@@ -42,12 +44,14 @@ class DumpWish:
 
     `out` names another file. A full dump (schema and rows) goes to a dated file of its own.
     `notes` replace the former ones. `database` is the oid of the only one that will do.
+    `over_newer` takes a team's backup for its own that is not what the live database came from.
     """
 
     out: Path | None = None
     full: bool = False
     notes: Sequence[str] | None = None
     database: int | None = None
+    over_newer: bool = False
 
 
 def dump_live(
@@ -59,6 +63,8 @@ def dump_live(
     team = target_of_team(settings)
     target = wish.out or (team.parent / dated_name(FULL_NAME, now) if wish.full else team)
     live = live_database(server, settings, progress)
+    if target == team and not wish.over_newer:
+        _refuse_newer(live, settings, team)
     horizon = live.dump_horizon()
     if wish.full:
         options = DumpOptions(schema_text=container_schema(server.container, name, schema))
@@ -78,6 +84,24 @@ def dump_live(
     size_bytes = written.backup.size_bytes
     advice = "" if wish.full else size_advice(_shown(target, settings), size_bytes)
     return Dumped(written.backup, written.changed, not why_not, why_not, copy, removed, advice)
+
+
+def _refuse_newer(live: LiveDatabase, settings: Settings, team: Path) -> None:
+    """Raise SeedError where the file holds other rows than the live database was loaded from."""
+    stamp = live.stamp()
+    if stamp is None or not stamp.data_hash or not team.exists():
+        return
+    try:
+        cache = ReadingCache(settings.project_dir / READINGS)
+        there = cache.read(team, schema=settings.db_schema)
+    except BackupRefused:
+        return  # a damaged file is worth less than a dump
+    if there.data_hash != stamp.data_hash:
+        raise SeedError(
+            f"failed to dump over {_shown(team, settings)}: it has changed since {live.name} was"
+            f" loaded from {stamp.label}. Load it first (`pulumi up` keeps local changes), dump"
+            " elsewhere with --out FILE, or replace it with --over-newer"
+        )
 
 
 def schema_columns(

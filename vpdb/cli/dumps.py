@@ -24,6 +24,10 @@ def dump(
             "--out", metavar="FILE", help="Write there instead (.sql, .sql.gz, .sql.zst)."
         ),
     ] = None,
+    over_newer: Annotated[
+        bool,
+        typer.Option("--over-newer", help="Also over a file that changed since it was loaded."),
+    ] = False,
     lfs: Annotated[
         bool, typer.Option("--lfs", help="Have .gitattributes keep the backup in Git LFS.")
     ] = False,
@@ -43,8 +47,9 @@ def dump(
     from vpdb.backups.team_dump import DumpWish, dump_live, target_of_team
 
     settings = settings_of(stack)
+    wish = DumpWish(out, full, over_newer=over_newer)
     with working() as progress:
-        done = dump_live(server_of(settings), settings, DumpWish(out, full), progress)
+        done = dump_live(server_of(settings), settings, wish, progress)
     for line in told(done):
         typer.echo(line)
     if lfs:

@@ -63,10 +63,11 @@ def undo(yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb undo
     """
-    live = _live(settings_of(stack))
+    settings = settings_of(stack)
+    live = _live(settings)
     _agree("undo", live, yes=yes)
     with working() as live.progress:
-        result = live.undo()
+        result = live.undo(_wanted(settings))
     _tell(f"brought {live.name} back", result, live)
 
 
@@ -95,10 +96,11 @@ def restore(name: SnapshotName, yes: Yes = False, stack: Stack = None) -> None:
     Examples:
     python -m vpdb restore before_import
     """
-    live = _live(settings_of(stack))
+    settings = settings_of(stack)
+    live = _live(settings)
     _agree("restore", live, yes=yes, keeps_changes=True)
     with working() as live.progress:
-        result = live.restore(name)
+        result = live.restore(name, _wanted(settings))
     _tell(f"restored snapshot {name} into {live.name}", result, live)
 
 
@@ -180,6 +182,17 @@ def _live(settings: Settings) -> LiveDatabase:
         from vpdb.live import live_database
 
         return live_database(found(), settings)
+
+
+def _wanted(settings: Settings) -> str:
+    """Return the id of what the files want; "" where they give nothing to load."""
+    from pgseed.errors import SeedError
+    from vpdb.content import choose_content
+
+    try:
+        return choose_content(settings.project_dir, settings).content_id
+    except SeedError:
+        return ""
 
 
 def _agree(doing: str, live: LiveDatabase, *, yes: bool, keeps_changes: bool = False) -> None:

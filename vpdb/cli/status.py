@@ -14,7 +14,6 @@ from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
     from pgseed.databases.stamp import Database
-    from pgseed.live.status import Status
     from vpdb.stack_status import StackStatus
 
 UNREACHABLE = 5
@@ -86,7 +85,7 @@ def describe(
 
     found = looked.data
     place = f"{settings.database} on {settings.address}:{settings.port} (stack {settings.stack})"
-    verdict, colour = _verdict(found, refusal)
+    verdict, colour = looked.verdict(refusal)
     lines = [
         typer.style(hanging(verdict, 0), fg=colour, bold=True),
         _line("database", f"{place}, {size(found.size_bytes)}"),
@@ -121,23 +120,6 @@ def row_changes(before: dict[str, int], after: dict[str, int]) -> list[str]:
         for table, old in sorted(before.items())
         if old != after.get(table, 0)
     ]
-
-
-def _verdict(found: Status, refusal: SeedError | None) -> tuple[str, str]:
-    """Return the verdict in a sentence, and its colour."""
-    if not found.exists:
-        return "no database: run `pulumi up --refresh`", "red"
-    if found.live is None and not found.changes.tables:
-        return "never loaded: run `pulumi up`", "yellow"
-    if found.changes:
-        fresh = "`python -m vpdb reset` starts afresh and keeps the changes aside"
-        also = "; stale as well: `pulumi up` loads the new data" if found.is_stale else ""
-        return f"local changes: {fresh}{also}", "yellow"
-    if refusal:
-        return "the backup cannot be read: `python -m vpdb doctor` says more", "red"
-    if found.is_stale:
-        return "stale: run `pulumi up`", "yellow"
-    return "in step", "green"
 
 
 def _stored(database: Database, now: float) -> str:
