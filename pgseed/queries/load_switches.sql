@@ -8,12 +8,14 @@ WITH filled AS (
 ), enabled (state, words) AS (
     VALUES ('O', 'ENABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')
 )
--- Event triggers first: they would act on all that follows.
+-- Event triggers first: they would act on all that follows. Those of another role, as a server's
+-- provider has some, are left to act as on any statement.
 SELECT 1 AS place,
        format('ALTER EVENT TRIGGER %%I DISABLE', e.evtname) AS off,
        format('ALTER EVENT TRIGGER %%I %%s', e.evtname, s.words) AS on_again
   FROM pg_event_trigger AS e
   JOIN enabled AS s ON s.state = e.evtenabled
+ WHERE pg_has_role(e.evtowner, 'USAGE')
 UNION ALL
 -- Bits 4 and 32 of tgtype: fires on INSERT, on TRUNCATE.
 SELECT 2,

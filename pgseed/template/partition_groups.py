@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # From this size on, in bytes of the backup, a table is worth the statements that empty it, drop its
 # indexes and build them anew; below, that costs more than it saves.
-LARGE_BYTES = 256 * 1024
+LARGE_TABLE_BYTES = 256 * 1024
 # What one transaction fills of smaller tables; it locks every one of them and its indexes.
 _BATCH_TABLES = 50
 
@@ -32,7 +32,7 @@ class RowGroup:
 
     @property
     def is_large(self) -> bool:
-        return self.weight >= LARGE_BYTES
+        return self.weight >= LARGE_TABLE_BYTES
 
     @property
     def leaves(self) -> tuple[Table, ...]:
@@ -68,7 +68,7 @@ def batch_groups(groups: Iterable[RowGroup]) -> list[tuple[RowGroup, ...]]:
     weight = 0
     for group in sorted(groups, key=lambda group: -group.weight):
         weight += group.weight
-        if not batches or weight > LARGE_BYTES or len(batches[-1]) == _BATCH_TABLES:
+        if not batches or weight > LARGE_TABLE_BYTES or len(batches[-1]) == _BATCH_TABLES:
             batches.append([])
             weight = group.weight
         batches[-1].append(group)
