@@ -118,6 +118,7 @@ class RowLoader:
         rows: list[Job[Connection]] = []
         indexes: list[Job[Connection]] = []
         statistics: list[Job[Connection]] = []
+        counts: list[Job[Connection]] = []
         ready: dict[int, str] = {}  # table -> the job that makes it complete, but for foreign keys
         for batch in batches:
             name = batch[0].name
@@ -137,10 +138,8 @@ class RowLoader:
                 indexes += [*builds, Job(f"keys of {name}", partial(_execute, finish), built)]
                 ready |= dict.fromkeys(oids, indexes[-1].name)
             after = frozenset(ready[oid] for oid in oids)
-            statistics += [
-                Job(f"statistics of {name}", partial(_analyze, batch), after, oids),
-                Job(f"number of {name}", partial(self._count, batch), after),
-            ]
+            statistics.append(Job(f"statistics of {name}", partial(_analyze, batch), after, oids))
+            counts.append(Job(f"number of {name}", partial(self._count, batch), after))
         keys = [
             Job(
                 f"foreign key {key.table}.{key.name}",
@@ -150,14 +149,15 @@ class RowLoader:
             )
             for key in obstacles.foreign_keys
         ]
-        structure = [*rows, *indexes, *keys]
+        # Counted before row security is forced again on tables whose owner loads.
+        before = [*rows, *indexes, *keys, *counts]
         back = Job(
             "catalog",
             partial(self._switch_on, obstacles.switches),
-            frozenset(job.name for job in structure),
+            frozenset(job.name for job in before),
             frozenset(ready) if obstacles.switches else frozenset(),
         )
-        return [*structure, back, *statistics]
+        return [*before, back, *statistics]
 
     def _tick(self) -> None:
         total = sum(group.weight for group in self._groups)

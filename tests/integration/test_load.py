@@ -18,6 +18,7 @@ from pgseed.errors import BackupRefused, SeedError
 from pgseed.live.database import LiveDatabase
 from pgseed.seed import Seed
 from pgseed.server import UrlServer
+from pgseed.template.build import build_template
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.schemas import SCHEMA
@@ -293,7 +294,7 @@ def test_rows_of_a_large_table_are_frozen_by_the_load(stack: Stack) -> None:
     assert stack.ask(summary) == stack.ask(pages)
 
 
-def test_a_role_that_may_only_create_databases_builds_the_same(
+def test_a_role_that_may_only_create_databases_builds_the_same_template(
     source: Stack, new_stack: Callable[[], Stack]
 ) -> None:
     stack, path = target_for(new_stack, source.dump("--data-only", "--schema=vpv4"), ".sql")
@@ -308,8 +309,9 @@ def test_a_role_that_may_only_create_databases_builds_the_same(
             schema="vpv4",
             backup=read_backup(Path(path), schema="vpv4"),
         )
-        LiveDatabase(server, live, owner=role).load(seed)
-        assert rows_of(admin, live) == rows_of(source.server, source.live)
+        with LiveDatabase(server, live).turn("build a template") as work:
+            template = build_template(work, seed)
+        assert rows_of(admin, template) == rows_of(source.server, source.live)
     finally:
         for name in databases_of(admin, live, spares=True):
             ask(admin, "postgres", f"DROP DATABASE {name} WITH (FORCE)")
