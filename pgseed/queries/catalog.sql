@@ -108,7 +108,9 @@ SELECT 'constraint',
   FROM pg_constraint AS c
   LEFT JOIN relation AS r ON r.oid = c.conrelid
   LEFT JOIN type AS t ON t.oid = c.contypid
- WHERE r.oid IS NOT NULL OR t.oid IS NOT NULL
+ WHERE (r.oid IS NOT NULL OR t.oid IS NOT NULL)
+   -- A key into a partitioned table has a part for each partition, numbered as they were made.
+   AND NOT EXISTS (SELECT FROM pg_constraint AS p WHERE p.oid = c.conparentid AND p.conrelid = c.conrelid)
 UNION ALL
 SELECT 'index', r.name,
        json_build_array(pg_get_indexdef(r.oid), r.relowner::regrole, i.indisclustered, i.indisreplident,

@@ -1,45 +1,52 @@
--- Every enforced foreign key with the query that finds a row which breaks it: the one that
--- PostgreSQL itself runs when a key is added (RI_Initial_Check in ri_triggers.c). Keys of single
--- partitions follow from those of the partitioned table.
-SELECT c.conname AS name,
-       c.conrelid::int8 AS table_oid,
-       c.confrelid::int8 AS referenced_oid,
-       format('%I.%I', fn.nspname, fc.relname) AS table_name,
-       format('%I.%I', pn.nspname, pc.relname) AS referenced_name,
-       k.names AS columns,
-       format('SELECT %s FROM %s %I.%I AS f LEFT JOIN %s %I.%I AS p ON (%s) WHERE p.%I IS NULL AND (%s) LIMIT 1',
-              k.shown,
-              CASE WHEN fc.relkind <> 'p' THEN 'ONLY' END, fn.nspname, fc.relname,
-              CASE WHEN pc.relkind <> 'p' THEN 'ONLY' END, pn.nspname, pc.relname,
-              k.conditions,
-              k.first_key,
-              CASE c.confmatchtype WHEN 'f' THEN k.any_given ELSE k.all_given END) AS check_query
-  FROM pg_constraint AS c
-  JOIN pg_class AS fc ON fc.oid = c.conrelid
+-- The foreign keys of which the tables `filled` are an end, with the statements that drop one and
+-- make it again. `tables` are all that it locks: both ends with their partitions. `mixed_query` finds
+-- a row of a MATCH FULL key that has only some of the values: PostgreSQL does not say which.
+WITH RECURSIVE key AS (
+    -- Keys of single partitions come and go with the one that they belong to.
+    SELECT c.*, t.tables
+      FROM pg_constraint AS c
+     CROSS JOIN LATERAL (
+           SELECT array_agg(DISTINCT x.oid::int8) AS tables
+             FROM (SELECT unnest(ARRAY[c.conrelid, c.confrelid])
+                    UNION ALL SELECT relid FROM pg_partition_tree(c.conrelid)
+                    UNION ALL SELECT relid FROM pg_partition_tree(c.confrelid)) AS x (oid)
+            WHERE x.oid IS NOT NULL) AS t
+     WHERE c.contype = 'f' AND c.conparentid = 0 AND t.tables && %(filled)s::int8[]
+), part AS (
+    SELECT oid AS key, oid, conrelid, conname, conname AS name, 0 AS depth FROM key
+     UNION ALL
+    SELECT p.key, c.oid, c.conrelid, c.conname, p.name, p.depth + 1
+      FROM part AS p
+      JOIN pg_constraint AS c ON c.conparentid = p.oid AND c.conrelid <> p.conrelid
+), statement AS (
+    -- A partition's key with a name of its own has to be there before the one that takes it up.
+    SELECT p.key,
+           string_agg(format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', n.nspname, r.relname, p.conname,
+                             pg_get_constraintdef(p.oid)), '; ' ORDER BY p.depth DESC)
+               FILTER (WHERE p.depth = 0 OR p.conname <> p.name) AS add,
+           string_agg(format('; COMMENT ON CONSTRAINT %%I ON %%I.%%I IS ', p.conname, n.nspname, r.relname)
+                      || quote_literal(obj_description(p.oid, 'pg_constraint')), '') AS comment
+      FROM part AS p
+      JOIN pg_class AS r ON r.oid = p.conrelid
+      JOIN pg_namespace AS n ON n.oid = r.relnamespace
+     GROUP BY p.key
+)
+SELECT k.conname AS name,
+       k.conrelid::int8 AS table_oid,
+       format('%%I.%%I', fn.nspname, fc.relname) AS table_name,
+       format('%%I.%%I', pn.nspname, pc.relname) AS referenced,
+       k.tables,
+       format('ALTER TABLE %%I.%%I DROP CONSTRAINT %%I', fn.nspname, fc.relname, k.conname) AS drop,
+       s.add || coalesce(s.comment, '') AS add,
+       format('SELECT %%1$s FROM %%2$I.%%3$I WHERE num_nulls(%%1$s) NOT IN (0, %%4$s) LIMIT 1',
+              (SELECT string_agg(format('%%I', a.attname), ', ' ORDER BY x.n)
+                 FROM unnest(k.conkey) WITH ORDINALITY AS x (attnum, n)
+                 JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = x.attnum),
+              fn.nspname, fc.relname, cardinality(k.conkey)) AS mixed_query
+  FROM key AS k
+  JOIN statement AS s ON s.key = k.oid
+  JOIN pg_class AS fc ON fc.oid = k.conrelid
   JOIN pg_namespace AS fn ON fn.oid = fc.relnamespace
-  JOIN pg_class AS pc ON pc.oid = c.confrelid
+  JOIN pg_class AS pc ON pc.oid = k.confrelid
   JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
- CROSS JOIN LATERAL (
-       SELECT string_agg(format('f.%I', fa.attname), ', ' ORDER BY x.n) AS shown,
-              string_agg(format('%I', fa.attname), ', ' ORDER BY x.n) AS names,
-              string_agg(format('p.%I OPERATOR(%I.%s) f.%I%s', pa.attname, o.nspname, o.oprname, fa.attname,
-                                CASE WHEN fa.attcollation <> pa.attcollation AND pa.attcollation <> 0
-                                     THEN format(' COLLATE %I.%I', l.nspname, l.collname) END),
-                         ' AND ' ORDER BY x.n) AS conditions,
-              (array_agg(pa.attname ORDER BY x.n))[1] AS first_key,
-              string_agg(format('f.%I IS NOT NULL', fa.attname), ' AND ' ORDER BY x.n) AS all_given,
-              string_agg(format('f.%I IS NOT NULL', fa.attname), ' OR ' ORDER BY x.n) AS any_given
-         FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS x (fk, pk, operator, n)
-         JOIN pg_attribute AS fa ON fa.attrelid = c.conrelid AND fa.attnum = x.fk
-         JOIN pg_attribute AS pa ON pa.attrelid = c.confrelid AND pa.attnum = x.pk
-         JOIN (SELECT p.oid, s.nspname, p.oprname
-                 FROM pg_operator AS p JOIN pg_namespace AS s ON s.oid = p.oprnamespace) AS o ON o.oid = x.operator
-         LEFT JOIN (SELECT t.oid, s.nspname, t.collname
-                      FROM pg_collation AS t JOIN pg_namespace AS s ON s.oid = t.collnamespace) AS l
-                ON l.oid = pa.attcollation) AS k
- WHERE c.contype = 'f'
-   AND c.conparentid = 0
-   AND c.convalidated
-   AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
-   AND fn.nspname !~ '^pg_(catalog$|toast|temp_)'
- ORDER BY c.conname COLLATE "C"
+ ORDER BY k.conname COLLATE "C"

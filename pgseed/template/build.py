@@ -20,16 +20,13 @@ from pgseed.databases.copies import copy_database, finish
 from pgseed.databases.names import build_name, schema_name, template_name
 from pgseed.databases.stamp import Stamp, now
 from pgseed.databases.work import Work
+from pgseed.errors import SeedError
 from pgseed.queries import query
 from pgseed.seed import Seed
 from pgseed.server import Connection, pg_errors_as
 from pgseed.template.rows import RowLoader, load_sessions
 from pgseed.template.schema_check import check_fit
 from pgseed.template.schema_files import run_schema_files
-
-
-class _Unequal(Exception):
-    """What came out may not be what a plain load gives; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +89,11 @@ def private_database(work: Work, seed: Seed) -> Iterator[str]:
 def _filled(work: Work, seed: Seed, schema: SchemaDatabase) -> Iterator[tuple[str, dict[str, int]]]:
     """Fill a copy of the schema's database for a block, which may rename it; else drop it."""
     build = build_name(work.live)
-    for indexes_last in (True, False):
+    try:
         copy_database(work, schema.name, build)
-        try:
-            try:
-                rows = _fill(work, build, seed, schema, indexes_last)
-            except _Unequal as trace:
-                work.say(f"load again: {trace}")
-                continue
-            yield build, rows
-            return
-        finally:
-            work.drop(build, quietly=True)
+        yield build, _fill(work, build, seed, schema)
+    finally:
+        work.drop(build, quietly=True)
 
 
 def schema_database(work: Work, seed: Seed) -> SchemaDatabase:
@@ -145,9 +135,7 @@ def transaction_horizon(admin: Connection) -> int:
     return int(horizon)
 
 
-def _fill(
-    work: Work, build: str, seed: Seed, schema: SchemaDatabase, indexes_last: bool
-) -> dict[str, int]:
+def _fill(work: Work, build: str, seed: Seed, schema: SchemaDatabase) -> dict[str, int]:
     """Put the rows into a copy of the schema's database; count them by table."""
     with load_sessions(work.server, build, *share_out(os.cpu_count() or 2)) as sessions:
         first = sessions[0]
@@ -155,14 +143,8 @@ def _fill(
         rows: dict[str, int] = {}
         if seed.backup is not None:
             check_fit(seed.backup, tables, _sequences(first))
-            loader = RowLoader(
-                sessions,
-                seed.backup,
-                tables,
-                work.progress,
-                partial(_refuse_traces, work, schema),
-                indexes_last=indexes_last,
-            )
+            look = partial(_refuse_traces, work, schema)
+            loader = RowLoader(sessions, seed.backup, tables, work.progress, look)
             loader.run()
             rows = loader.rows
         others = {name: table for name, table in tables.items() if name not in rows}
@@ -170,15 +152,18 @@ def _fill(
 
 
 def _refuse_traces(work: Work, schema: SchemaDatabase, connection: Connection) -> None:
-    """Raise _Unequal unless the catalog is, after the load, what the schema files alone give."""
+    """Raise SeedError unless the catalog is, after the load, what the schema files alone give."""
     # Both readings come from sessions set up alike; see SESSION.
     catalog = without_bulk_mode(read_catalog(connection))
-    traces = _unfired_triggers(connection)
-    if fingerprint(catalog) != schema.catalog:
-        with work.server.session(schema.name, purpose="look at the schema") as other:
-            traces += catalog_differences(without_bulk_mode(read_catalog(other)), catalog)
+    if fingerprint(catalog) == schema.catalog:
+        return
+    with work.server.session(schema.name, purpose="look at the schema") as other:
+        traces = catalog_differences(without_bulk_mode(read_catalog(other)), catalog)
     if traces:
-        raise _Unequal(traces[0])
+        raise SeedError(
+            f"failed to leave the schema as it was while rows came in: {', '.join(traces[:4])}."
+            " This is a fault of this program: report it with the schema files"
+        )
 
 
 def share_out(cores: int) -> tuple[int, int]:
@@ -194,10 +179,3 @@ def _sequences(connection: Connection) -> set[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(query("sequences"))
         return {(schema, name) for schema, name in cursor.fetchall()}
-
-
-def _unfired_triggers(connection: Connection) -> list[str]:
-    """Name tables whose triggers stayed switched off; there must be none."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("unfired_triggers"))
-        return [f"triggers of {name} are off" for (name,) in cursor.fetchall()]

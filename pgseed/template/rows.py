@@ -1,12 +1,4 @@
-"""A backup's rows into the tables of a private database, indexes after them.
-
-While rows come, indexes are switched off by their flags in pg_index, and triggers (those of foreign
-keys too) by pg_class.relhastriggers. Both are PostgreSQL's own marks: an index that is not
-`indisready` gets no entries, and REINDEX fills it and sets its flags right again, as it does after
-a failed CREATE INDEX CONCURRENTLY (reindex_index() in catalog/index.c). So no index or constraint
-is ever dropped, and none can come back with another name, comment, order or setting. Only a
-database that nobody else uses may be treated like this.
-"""
+"""A backup's rows into the tables of a private database, over several sessions at once."""
 
 from __future__ import annotations
 
@@ -16,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 
 import psycopg2
@@ -29,24 +22,17 @@ from pgseed.errors import BackupRefused
 from pgseed.progress import Progress
 from pgseed.queries import query
 from pgseed.server import Connection, Server, first_line
-from pgseed.template.jobs import Crew, Job, plan_jobs
-from pgseed.template.partition_groups import RowGroup, group_blocks
+from pgseed.template.jobs import Crew, Job
+from pgseed.template.obstacles import ForeignKey, Index, Obstacles, run_all, take_away
+from pgseed.template.partition_groups import RowGroup, batch_groups, group_blocks
 from pgseed.units import count
 
 # One piece handed to libpq; larger ones gained nothing, and two connections hold two of them.
 _CHUNK_BYTES = 256 * 1024
 _COPY_LINE = re.compile(r"^COPY .*, line (\d+)")
+_MISSING_KEY = re.compile(r"^Key \((.*)\)=\((.*)\) is not present in table", re.DOTALL)
 
-
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
-    name: str
-    table_oid: int
-    referenced_oid: int
-    table: str
-    referenced: str
-    columns: str
-    check_query: str
+Batch = tuple[RowGroup, ...]
 
 
 @contextmanager
@@ -58,14 +44,12 @@ def load_sessions(
     `helpers` are the parallel workers that PostgreSQL may add to each. Raises ServerUnreachable.
     """
     settings = {
-        # Event triggers of the schema, and triggers that hiding does not reach, stay silent.
-        "session_replication_role": "replica",
         # Nothing here is live before the database is renamed, and that is flushed.
         "synchronous_commit": "off",
         # The disk writes while rows come in; a commit has little left to wait for.
         "backend_flush_after": "2MB",
-        # The hash joins that prove foreign keys fit into memory.
-        "work_mem": "64MB",
+        # Indexes are sorted, and foreign keys proven, in memory.
+        "maintenance_work_mem": "256MB",
         # The sessions already share the cores out among them.
         "max_parallel_maintenance_workers": str(helpers),
         "max_parallel_workers_per_gather": str(helpers),
@@ -87,10 +71,10 @@ def load_sessions(
 
 @dataclass
 class RowLoader:
-    """Fills one private database over load_sessions(); without `indexes_last`, indexes grow too.
+    """Fills one private database over load_sessions().
 
-    `look` is called with a session once all that was switched off is on again. `rows` are counted
-    afterwards, by table that was filled.
+    `look` is called with a session once all that was taken out of the rows' way is back. `rows` are
+    counted afterwards, by table that was filled.
     """
 
     sessions: Sequence[Connection]
@@ -98,163 +82,183 @@ class RowLoader:
     tables: Mapping[str, Table]
     progress: Progress
     look: Callable[[Connection], None]
-    indexes_last: bool = True
     rows: dict[str, int] = field(default_factory=dict)
     _bytes: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
-    # All that the backup has rows for, and of these what is to fill.
-    _all: list[RowGroup] = field(default_factory=list)
-    _groups: dict[str, RowGroup] = field(default_factory=dict)
-    _keys: dict[str, ForeignKey] = field(default_factory=dict)
+    _groups: list[RowGroup] = field(default_factory=list)
+    # Tables that the schema files put rows into, by oid.
+    _not_empty: set[int] = field(default_factory=set)
 
     def run(self) -> None:
-        """Load all rows, build the indexes, prove every foreign key, gather statistics.
+        """Bring all rows in, then indexes, foreign keys and statistics.
 
-        Raises BackupRefused, with the line where it is known, for rows that break the schema.
+        Raises BackupRefused, with its line as far as it is known, for rows that break the schema.
         """
-        self._all = group_blocks(self.backup.blocks, self.tables)
-        self._groups = {group.name: group for group in self._all}
+        self._groups = group_blocks(self.backup.blocks, self.tables)
         first = self.sessions[0]
-        crew = Crew(self.sessions, self._work, Connection.cancel)
-        crew.run(self._plan(first), self._tick)
+        filled = [table.oid for group in self._groups for table in group.members]
+        large = [t.oid for group in self._groups if group.is_large for t in group.leaves]
+        with first.cursor() as cursor:
+            cursor.execute(
+                "SELECT t::int8 FROM unnest(%s::oid[]) AS t WHERE pg_relation_size(t) > 0",
+                (filled,),
+            )
+            self._not_empty = {oid for (oid,) in cursor.fetchall()}
+        obstacles = take_away(first, filled, large)
+        Crew(self.sessions, Connection.cancel).run(self._plan(obstacles), self._tick)
         self._refresh_views(first)
         self._set_sequences(first)
 
-    def _plan(self, session: Connection) -> list[Job]:
-        group_of = {table.oid: group.name for group in self._all for table in group.members}
-        with session.cursor() as cursor:
-            indexes: dict[str, str] = {}
-            if self.indexes_last:
-                leaves = [t.oid for group in self._groups.values() for t in group.leaves]
-                cursor.execute(query("load_indexes"), {"tables": leaves})
-                indexes = {name: group_of[table] for _, table, name in cursor.fetchall()}
-            cursor.execute(query("foreign_keys"))
-            keys = [ForeignKey(*row) for row in cursor.fetchall()]
-        # A partition's rows count for the keys of the table above it.
-        filled_under: dict[int, set[str]] = {}
-        for table in self.tables.values():
-            if table.oid in group_of:
-                for oid in (table.oid, table.root):
-                    filled_under.setdefault(oid, set()).add(group_of[table.oid])
-        self._keys = {f"{key.table}.{key.name}": key for key in keys}
-        ends = {
-            name: {
-                group
-                for oid in (key.table_oid, key.referenced_oid)
-                for group in filled_under.get(oid, ())
-            }
-            for name, key in self._keys.items()
-        }
-        return plan_jobs(
-            tables={name: group.weight for name, group in self._groups.items()},
-            indexes=indexes,
-            foreign_keys=ends,
+    def _plan(self, obstacles: Obstacles) -> list[Job[Connection]]:
+        """Order the work: all rows; then, of the largest tables first, indexes, keys, statistics.
+
+        Foreign keys and ANALYZE lock their tables against each other and against index builds.
+        """
+        batches = batch_groups(self._groups)
+        rows: list[Job[Connection]] = []
+        indexes: list[Job[Connection]] = []
+        statistics: list[Job[Connection]] = []
+        counts: list[Job[Connection]] = []
+        ready: dict[int, str] = {}  # table -> the job that makes it complete, but for foreign keys
+        for batch in batches:
+            name = batch[0].name
+            oids = frozenset(table.oid for group in batch for table in group.members)
+            rows.append(Job(f"rows of {name}", partial(self._fill, batch)))
+            ready |= dict.fromkeys(oids, rows[-1].name)
+            if not batch[0].is_large:
+                continue
+            dropped = [index for index in obstacles.indexes if index.table_oid in oids]
+            if dropped:
+                builds = [
+                    Job(f"index {i.name}", partial(self._build, i), frozenset({rows[-1].name}))
+                    for i in dropped
+                ]
+                finish = [index.finish for index in dropped if index.finish]
+                built = frozenset(job.name for job in builds)
+                indexes += [*builds, Job(f"keys of {name}", partial(_execute, finish), built)]
+                ready |= dict.fromkeys(oids, indexes[-1].name)
+            after = frozenset(ready[oid] for oid in oids)
+            statistics.append(Job(f"statistics of {name}", partial(_analyze, batch), after, oids))
+            counts.append(Job(f"number of {name}", partial(self._count, batch), after))
+        keys = [
+            Job(
+                f"foreign key {key.table}.{key.name}",
+                partial(self._prove, key),
+                frozenset(ready[oid] for oid in key.tables if oid in ready),
+                key.tables,
+            )
+            for key in obstacles.foreign_keys
+        ]
+        # Counted before row security is forced again on tables whose owner loads.
+        before = [*rows, *indexes, *keys, *counts]
+        back = Job(
+            "catalog",
+            partial(self._switch_on, obstacles.switches),
+            frozenset(job.name for job in before),
+            frozenset(ready) if obstacles.switches else frozenset(),
         )
+        return [*before, back, *statistics]
 
     def _tick(self) -> None:
-        total = sum(group.weight for group in self._groups.values())
+        total = sum(group.weight for group in self._groups)
         if self._bytes >= total:
             self.progress("build indexes, prove foreign keys", 0, 0)
             return
-        rows = sum(block.rows for group in self._groups.values() for block in group.blocks)
+        rows = sum(block.rows for group in self._groups for block in group.blocks)
         done = rows * self._bytes // total
         self.progress(f"load rows: {count(done)} of {count(rows)} rows", self._bytes, total)
 
-    def _work(self, session: Connection, job: Job) -> None:
-        if job.kind == "rows":
-            self._fill(session, self._groups[job.subject])
-        elif job.kind == "index":
-            self._build_index(session, job)
-        elif job.kind == "analyze":
-            self._analyze(session, self._groups[job.subject])
-        elif job.kind == "foreign key":
-            self._prove(session, self._keys[job.subject])
-        elif job.kind == "count":
-            self._count(session, self._groups[job.subject])
-        elif self.indexes_last:  # else nothing was switched off
-            self.look(session)
-
-    def _fill(self, session: Connection, group: RowGroup) -> None:
-        """Put one group's rows in, in one transaction."""
-        oids = [table.oid for table in group.members]
-        leaves = [table.oid for table in group.leaves]
+    def _fill(self, batch: Batch, session: Connection) -> None:
+        """Put the rows of a batch in, in one transaction; small tables are complete with it."""
+        blocks = [block for group in batch for block in group.blocks]
+        is_large = batch[0].is_large
         with session.cursor() as cursor:
             cursor.execute("BEGIN")
-            cursor.execute(query("hide_triggers"), {"tables": oids})
             # The backup has the whole table: rows that the schema files put in give way. TRUNCATE
             # also is what allows COPY FREEZE, and no write-ahead log at wal_level minimal.
-            for table in group.leaves:
-                cursor.execute(sql.SQL("TRUNCATE ONLY {}").format(table.identifier))
-            if self.indexes_last:
-                # After TRUNCATE, which rebuilds the emptied indexes and would set the flags right.
-                cursor.execute(query("hide_indexes"), {"tables": leaves})
-            for block in group.blocks:
-                self._send(cursor, block, self.tables[block.name])
-            cursor.execute(query("show_triggers"), {"tables": oids})
-            cursor.execute("COMMIT")
+            for table in (table for group in batch for table in group.leaves):
+                if is_large or table.oid in self._not_empty:
+                    cursor.execute(sql.SQL("TRUNCATE ONLY {}").format(table.identifier))
+            for block in blocks:
+                try:
+                    self._send(cursor, block, self.tables[block.name], is_large)
+                except psycopg2.Error as error:
+                    raise self._refusal(error, [block]) from None
+            if not is_large:
+                _analyze(batch, session)
+                self._count(batch, session)
+            try:
+                cursor.execute("COMMIT")
+            except psycopg2.Error as error:  # deferred constraints
+                raise self._refusal(error, blocks) from None
 
-    def _send(self, cursor: psycopg2.extensions.cursor, block: RowBlock, table: Table) -> None:
-        try:
-            if block.form == "insert":
-                for statements, _ in insert_statements(self.backup, block):
-                    cursor.execute(statements)
-                    self._arrived(len(statements))
-                return
-            names = sql.SQL(", ").join(map(sql.Identifier, block.columns or ()))
-            columns = sql.SQL("" if block.columns is None else " ({})").format(names)
-            freeze = sql.SQL(", FREEZE" if table.kind == "r" else "")
-            statement = sql.SQL("COPY {}{} FROM STDIN WITH (ENCODING 'UTF8'{})").format(
-                table.identifier, columns, freeze
-            )
-            with open_rows(self.backup, block) as rows:
-                cursor.copy_expert(statement, _Counted(rows, self._arrived), _CHUNK_BYTES)
-        except psycopg2.Error as error:
-            raise self._refusal(error, block) from None
+    def _send(
+        self, cursor: psycopg2.extensions.cursor, block: RowBlock, table: Table, is_large: bool
+    ) -> None:
+        if block.form == "insert":
+            for statements, _ in insert_statements(self.backup, block):
+                cursor.execute(statements)
+                self._arrived(len(statements))
+            return
+        names = sql.SQL(", ").join(map(sql.Identifier, block.columns or ()))
+        columns = sql.SQL("" if block.columns is None else " ({})").format(names)
+        freeze = sql.SQL(", FREEZE" if is_large and table.kind == "r" else "")
+        statement = sql.SQL("COPY {}{} FROM STDIN WITH (ENCODING 'UTF8'{})").format(
+            table.identifier, columns, freeze
+        )
+        with open_rows(self.backup, block) as rows:
+            cursor.copy_expert(statement, _Counted(rows, self._arrived), _CHUNK_BYTES)
 
     def _arrived(self, size: int) -> None:
         with self._guard:
             self._bytes += size
 
-    def _build_index(self, session: Connection, job: Job) -> None:
+    def _build(self, index: Index, session: Connection) -> None:
         try:
-            with session.cursor() as cursor:
-                cursor.execute("REINDEX INDEX " + job.subject)
+            _execute([index.build], session)
         except psycopg2.errors.IntegrityError as error:
-            block = self._groups[job.table].blocks[0]
-            raise self._refusal(error, block) from None
+            raise self._refusal(error, self.backup.blocks) from None
 
-    def _analyze(self, session: Connection, group: RowGroup) -> None:
-        with session.cursor() as cursor:
-            for table in group.members:
-                cursor.execute(sql.SQL("ANALYZE {}").format(table.identifier))
-
-    def _count(self, session: Connection, group: RowGroup) -> None:
+    def _count(self, batch: Batch, session: Connection) -> None:
         """Compare the number of rows with the backup's."""
-        counts = count_rows(session, {table.qualified: table for table in group.members})
+        tables = {table.qualified: table for group in batch for table in group.members}
+        counts = count_rows(session, tables)
         self.rows.update(counts)
-        arrived, expected = sum(counts.values()), sum(block.rows for block in group.blocks)
-        if arrived != expected:
+        for group in batch:
+            arrived = sum(counts[table.qualified] for table in group.leaves)
+            expected = sum(block.rows for block in group.blocks)
+            if arrived != expected:
+                raise BackupRefused(
+                    self.backup.path,
+                    f"it holds {count(expected)} rows of {group.name}, {count(arrived)} arrived",
+                    line=group.blocks[0].line,
+                )
+
+    def _prove(self, key: ForeignKey, session: Connection) -> None:
+        """Make a foreign key again, for which PostgreSQL looks at every row."""
+        try:
+            _execute([key.add], session)
+        except psycopg2.errors.ForeignKeyViolation as error:
+            found = _MISSING_KEY.search(error.diag.message_detail or "")
+            columns, values = found.groups() if found else ("", "")
+            if not found:  # only some of the values of a MATCH FULL key, which stay unnamed
+                with session.cursor() as cursor:
+                    cursor.execute(key.mixed_query)
+                    row = cursor.fetchone() or ()
+                    columns = ", ".join(column.name for column in cursor.description or ())
+                values = ", ".join("null" if value is None else str(value) for value in row)
             raise BackupRefused(
                 self.backup.path,
-                f"it holds {count(expected)} rows of {group.name}, {count(arrived)} arrived",
-                line=group.blocks[0].line,
-            )
+                f"a row of {key.table} has ({columns}) = ({values}), which {key.referenced} does"
+                f" not have (foreign key {key.name})",
+                line=next((b.line for b in self.backup.blocks if b.name == key.table), 0),
+                remedy="Write the backup anew from a database that keeps its foreign keys",
+            ) from None
 
-    def _prove(self, session: Connection, key: ForeignKey) -> None:
+    def _switch_on(self, switches: Sequence[str], session: Connection) -> None:
         with session.cursor() as cursor:
-            cursor.execute(key.check_query)
-            broken = cursor.fetchone()
-        if broken is None:
-            return
-        values = ", ".join("null" if value is None else str(value) for value in broken)
-        line = next((b.line for b in self.backup.blocks if b.name == key.table), 0)
-        raise BackupRefused(
-            self.backup.path,
-            f"a row of {key.table} has ({key.columns}) = ({values}), which {key.referenced} does"
-            f" not have (foreign key {key.name})",
-            line=line,
-            remedy="Write the backup anew from a database that keeps its foreign keys",
-        )
+            run_all(cursor, switches)
+        self.look(session)
 
     def _refresh_views(self, session: Connection) -> None:
         with session.cursor() as cursor:
@@ -277,11 +281,13 @@ class RowLoader:
                         self.backup.path, first_line(error), line=value.line
                     ) from None
 
-    def _refusal(self, error: psycopg2.Error, block: RowBlock) -> Exception:
-        """Turn what PostgreSQL says of a row into a refusal of the backup, at the row's line."""
+    def _refusal(self, error: psycopg2.Error, blocks: Sequence[RowBlock]) -> Exception:
+        """Turn what PostgreSQL says of rows into a refusal of the backup, at the row's line."""
         state = (error.pgcode or "")[:2]
         if state not in ("22", "23"):  # not the data's fault: no room, no connection, cancelled
             return error
+        table = (error.diag.schema_name, error.diag.table_name)
+        block = next((b for b in blocks if (b.schema, b.table) == table), blocks[0])
         place = _COPY_LINE.search(error.diag.context or "")
         detail = (error.diag.message_detail or "").rstrip(".")
         cause = f"{error.diag.message_primary}{f' ({detail})' if detail else ''}"
@@ -291,6 +297,17 @@ class RowLoader:
             line=block.line + (int(place[1]) if place else 0),
             remedy="Mend the schema in postgres/init or write the backup anew",
         )
+
+
+def _execute(statements: Sequence[str], session: Connection) -> None:
+    with session.cursor() as cursor:
+        run_all(cursor, statements)
+
+
+def _analyze(batch: Batch, session: Connection) -> None:
+    tables = sql.SQL(", ").join(t.identifier for group in batch for t in group.members)
+    with session.cursor() as cursor:
+        cursor.execute(sql.SQL("ANALYZE {}").format(tables))
 
 
 class _Counted:

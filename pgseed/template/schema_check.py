@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgseed.databases.catalog import Table
@@ -23,58 +22,44 @@ def check_fit(
     BackupRefused with the line of the first that is not.
     """
     for block in backup.blocks:
-        table = tables.get(block.name)
-        if table is None:
-            raise BackupRefused(
-                backup.path,
-                f"it holds rows of {block.name}, which the schema does not have",
-                line=block.line,
-                remedy=_remedy("Create the table in 02-create-schema.sql"),
-            )
-        if block.columns is not None:
-            _check_columns(backup.path, block, table)
+        if fault := _fault(block, tables.get(block.name)):
+            raise _refusal(backup, block.line, *fault)
     for value in backup.sequence_values:
         if (value.schema, value.sequence) not in sequences:
-            raise BackupRefused(
-                backup.path,
-                f"it sets sequence {value.name}, which the schema does not have",
-                line=value.line,
-                remedy=_remedy("Create the sequence in 02-create-schema.sql"),
-            )
+            cause = f"it sets sequence {value.name}, which the schema does not have"
+            raise _refusal(backup, value.line, cause, "Create the sequence")
 
 
-def _check_columns(path: Path, block: RowBlock, table: Table) -> None:
-    named = block.columns or ()
+def _fault(block: RowBlock, table: Table | None) -> tuple[str, str] | None:
+    """Say why a table does not take some rows, if so, and what to do in the schema."""
+    if table is None:
+        return f"it holds rows of {block.name}, which the schema does not have", "Create the table"
+    if block.columns is None:
+        return None
     known = {column.name: column for column in table.columns}
-    surplus = [name for name in named if name not in known]
-    if surplus:
-        raise BackupRefused(
-            path,
-            f"column {_listed(surplus)} of {block.name} is not in the schema",
-            line=block.line,
-            remedy=_remedy("Add the column in 02-create-schema.sql"),
-        )
-    computed = [name for name in named if known[name].generated]
-    if computed:
-        raise BackupRefused(
-            path,
+    if surplus := [name for name in block.columns if name not in known]:
+        return f"column {_listed(surplus)} of {block.name} is not in the schema", "Add the column"
+    if computed := [name for name in block.columns if known[name].generated]:
+        return (
             f"it brings values for {_listed(computed)} of {block.name}, which the schema computes",
-            line=block.line,
-            remedy=_remedy("Make it an ordinary column in 02-create-schema.sql"),
+            "Make it an ordinary column",
         )
-    missing = [c.name for c in table.columns if c.is_required and c.name not in named]
+    missing = [c.name for c in table.columns if c.is_required and c.name not in block.columns]
     if missing and block.rows:
-        raise BackupRefused(
-            path,
+        return (
             f"it has no values for {_listed(missing)} of {block.name}, which must not be null",
-            line=block.line,
-            remedy=_remedy("Give the column a default in 02-create-schema.sql"),
+            "Give the column a default",
         )
+    return None
 
 
 def _listed(names: Collection[str]) -> str:
     return ", ".join(quote_name(name) for name in names)
 
 
-def _remedy(change: str) -> str:
-    return f"{change}, or write the backup anew from a database that has this schema"
+def _refusal(backup: Backup, line: int, cause: str, change: str) -> BackupRefused:
+    remedy = (
+        f"{change} in 02-create-schema.sql, or write the backup anew from a database that has this"
+        " schema"
+    )
+    return BackupRefused(backup.path, cause, line=line, remedy=remedy)

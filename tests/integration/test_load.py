@@ -12,12 +12,17 @@ import psycopg2.extensions
 import pytest
 import zstandard
 
+from pgseed.backup.reader import read_backup
 from pgseed.databases.catalog import catalog_differences, read_catalog
 from pgseed.errors import BackupRefused, SeedError
-from pgseed.template import build
+from pgseed.live.database import LiveDatabase
+from pgseed.seed import Seed
+from pgseed.server import UrlServer
+from pgseed.template.build import build_template
 from tests.integration.conftest import Stack, new_stacks
-from tests.support.contents import ask, rows_of
+from tests.support.contents import ask, databases_of, rows_of
 from tests.support.schemas import SCHEMA
+from tests.support.server import REAL_BACKUP
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
     "COPY": (("--data-only",), bytes, ".sql"),
@@ -121,26 +126,6 @@ def test_indexes_hold_every_row_and_triggers_fire_again(
     assert analyzed > 30
 
 
-def test_a_load_that_leaves_traces_is_done_again_without_switching_indexes_off(
-    source: Stack, new_stack: Callable[[], Stack], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stack, path = target_for(new_stack, source.dump("--data-only", "--schema=vpv4"), ".sql")
-    looked: list[str] = []
-
-    def with_a_trace(connection: psycopg2.extensions.connection) -> list[str]:
-        looked.append(connection.info.dbname)
-        return ["triggers of vpv4.x are off"]
-
-    monkeypatch.setattr(build, "_unfired_triggers", with_a_trace)
-
-    stack.load(source="backup", backup=path)
-
-    monkeypatch.undo()
-    assert len(looked) == 1, "the second load, indexes kept, leaves nothing to look for"
-    assert rows_of(stack.server, stack.live) == rows_of(source.server, source.live)
-    assert stack.kinds() == ["schema", "template"]
-
-
 BROKEN_ROWS = {
     "a foreign key to nothing": (
         "ALTER TABLE vpv4.event DROP CONSTRAINT event_person_id_fkey;"
@@ -170,6 +155,16 @@ BROKEN_ROWS = {
     "a deferred unique key twice": (
         "ALTER TABLE vpv4.team DROP CONSTRAINT team_name_key; UPDATE vpv4.team SET name = 'same'",
         "team_name_key",
+    ),
+    "a unique key twice, in a small table": (
+        "ALTER TABLE vpv4.fleeting DROP CONSTRAINT fleeting_pkey; UPDATE vpv4.fleeting SET id = 3"
+        " WHERE id = 7",
+        r"fleeting_pkey.*\(id\)=\(3\)",
+    ),
+    "a deferred unique key twice, in a small table": (
+        "ALTER TABLE vpv4.event_note DROP CONSTRAINT event_note_note_key;"
+        "UPDATE vpv4.event_note SET note = 'same' WHERE event_id < 5",
+        r"line \d+.*event_note_note_key.*\(note\)=\(same\)",
     ),
     "an exclusion constraint": (
         'ALTER TABLE vpv4."Mixed Case" DROP CONSTRAINT "no overlap";'
@@ -281,10 +276,7 @@ def test_an_error_in_a_schema_file_names_file_and_line(stack: Stack) -> None:
 
 
 def test_the_real_backup_has_exactly_its_rows(stack: Stack) -> None:
-    from tests.support.server import CHECKOUT
-
-    path = CHECKOUT / "backups" / "production_backup_data_only.sql"
-    stack.load(source="backup", backup=str(path))
+    stack.load(source="backup", backup=str(REAL_BACKUP))
     assert stack.ask("SELECT count(*) FROM vpv4.products") == [(2281,)]
     assert stack.ask("SELECT count(*) FROM vpv4.adverse_drug_reactions") == [(29222,)]
     # Sequences go on behind the rows.
@@ -294,14 +286,64 @@ def test_the_real_backup_has_exactly_its_rows(stack: Stack) -> None:
     )
 
 
-def test_rows_frozen_by_the_load_need_no_vacuum(stack: Stack) -> None:
-    stack.load()
-    ((frozen,),) = stack.ask(
-        "SELECT pg_visibility_map_summary('vpv4.products')::text"
-        if stack.ask("CREATE EXTENSION pg_visibility")
-        else "SELECT all_frozen::text FROM pg_visibility_map_summary('vpv4.products')"
+def test_rows_of_a_large_table_are_frozen_by_the_load(stack: Stack) -> None:
+    stack.load(source="backup", backup=str(REAL_BACKUP))
+    stack.ask("CREATE EXTENSION pg_visibility")
+    summary = "SELECT all_frozen FROM pg_visibility_map_summary('vpv4.adverse_drug_reactions')"
+    pages = "SELECT pg_relation_size('vpv4.adverse_drug_reactions') / 8192"
+    assert stack.ask(summary) == stack.ask(pages)
+
+
+def test_a_role_that_may_only_create_databases_builds_the_same_template(
+    source: Stack, new_stack: Callable[[], Stack]
+) -> None:
+    stack, path = target_for(new_stack, source.dump("--data-only", "--schema=vpv4"), ".sql")
+    admin, role, live = stack.server, f"{stack.live}_role", f"{stack.live}_plain"
+    ask(admin, "postgres", f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'plain'")
+    try:
+        port = stack.server.port
+        server = UrlServer(f"postgresql://{role}:plain@127.0.0.1:{port}/")
+        seed = Seed(
+            schema_files=(stack.init / "02-create-schema.sql",),
+            owner=role,
+            schema="vpv4",
+            backup=read_backup(Path(path), schema="vpv4"),
+        )
+        with LiveDatabase(server, live).turn("build a template") as work:
+            template = build_template(work, seed)
+        assert rows_of(admin, template) == rows_of(source.server, source.live)
+    finally:
+        for name in databases_of(admin, live, spares=True):
+            ask(admin, "postgres", f"DROP DATABASE {name} WITH (FORCE)")
+        ask(admin, "postgres", f"DROP ROLE {role}")
+
+
+def test_what_is_off_stays_off_and_event_triggers_keep_silent(
+    new_stack: Callable[[], Stack],
+) -> None:
+    stack = new_stack()
+    stack.use_schema(
+        """
+        CREATE SCHEMA vpv4;
+        CREATE TABLE vpv4.parent (id int PRIMARY KEY);
+        CREATE TABLE vpv4.child (id int REFERENCES vpv4.parent);
+        ALTER TABLE vpv4.child DISABLE TRIGGER ALL;
+        CREATE FUNCTION vpv4.shout() RETURNS event_trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'an event trigger fired during the load'; END $$;
+        CREATE EVENT TRIGGER shout ON ddl_command_start EXECUTE FUNCTION vpv4.shout();
+        ALTER EVENT TRIGGER shout ENABLE ALWAYS;
+        """
     )
-    assert int(str(frozen)) == 1
+    stack.backup.write_text(
+        "-- PostgreSQL database dump\n"
+        "COPY vpv4.parent (id) FROM stdin;\n1\n\\.\n"
+        "COPY vpv4.child (id) FROM stdin;\n1\n\\.\n"
+        "-- PostgreSQL database dump complete\n"
+    )
+    stack.load()
+    stack.ask("INSERT INTO vpv4.child VALUES (2)")
+    with pytest.raises(psycopg2.errors.RaiseException, match="an event trigger fired"):
+        stack.ask("CREATE TABLE vpv4.other ()")
 
 
 def test_no_shell_command_of_a_dump_runs(stack: Stack, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A schema with what real ones hold, and rows for it, to load through dumps of every form."""
+"""A schema with what real ones hold, and rows for it, to load through dumps of every form.
+
+Some tables are large enough to have their indexes built after their rows, the others are not.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +63,7 @@ CREATE TABLE team (
     team_id  int PRIMARY KEY,
     name     text NOT NULL,
     lead_id  int NOT NULL,
+    note     text,
     CONSTRAINT team_name_key UNIQUE (name) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE TABLE person (
@@ -67,14 +71,24 @@ CREATE TABLE person (
     team_id   int NOT NULL REFERENCES team,
     boss_id   bigint REFERENCES person DEFERRABLE INITIALLY DEFERRED,
     email     varchar(80),
+    about     text,
     UNIQUE (person_id, team_id)
 );
 ALTER TABLE team ADD CONSTRAINT team_lead_fkey FOREIGN KEY (lead_id) REFERENCES person DEFERRABLE;
 COMMENT ON CONSTRAINT team_lead_fkey ON team IS 'in a circle';
+COMMENT ON CONSTRAINT team_name_key ON team IS 'checked at the end';
+COMMENT ON INDEX team_name_key IS 'of a constraint';
+-- Expressions that PostgreSQL words in another way once its own words were read again, and a view
+-- that needs the primary key.
+CREATE INDEX email_index ON person (email) WHERE email IN ('a', 'b') OR length(email) > 3;
+CREATE VIEW person_by_key AS
+    SELECT p.person_id, p.email, count(*)
+      FROM person AS p JOIN team USING (team_id) GROUP BY p.person_id;
 CREATE TABLE badge (
     person_id bigint,
     team_id   int,
     serial_no text,
+    note      text,
     FOREIGN KEY (person_id, team_id) REFERENCES person (person_id, team_id) MATCH FULL
         ON UPDATE CASCADE ON DELETE SET NULL
 );
@@ -89,6 +103,7 @@ CREATE TABLE event (
     at        date NOT NULL,
     person_id bigint REFERENCES person,
     kind      text DEFAULT 'k',
+    note      text,
     PRIMARY KEY (event_id, at)
 ) PARTITION BY RANGE (at);
 CREATE TABLE event_2025 PARTITION OF event FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
@@ -98,10 +113,19 @@ CREATE TABLE event_2026_q1 PARTITION OF event_2026
     FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 CREATE TABLE event_2026_rest PARTITION OF event_2026 DEFAULT;
 CREATE INDEX event_kind_index ON event (kind);
+CREATE INDEX event_2025_index ON event_2025 (person_id);
+-- A partition whose foreign key was there before, with a name and a comment of its own; a partition
+-- of a referenced table that came after the key.
+CREATE TABLE visit (visit_id int, person_id bigint) PARTITION BY RANGE (visit_id);
+CREATE TABLE visit_1 (visit_id int, person_id bigint CONSTRAINT visitor REFERENCES person);
+COMMENT ON CONSTRAINT visitor ON visit_1 IS 'older than its parent';
+ALTER TABLE visit ATTACH PARTITION visit_1 FOR VALUES FROM (0) TO (100);
+ALTER TABLE visit ADD CONSTRAINT visit_person_fkey FOREIGN KEY (person_id) REFERENCES person;
 CREATE TABLE event_note (
-    event_id bigint, at date, note text,
+    event_id bigint, at date, note text UNIQUE DEFERRABLE INITIALLY DEFERRED,
     FOREIGN KEY (event_id, at) REFERENCES event
 );
+CREATE TABLE event_2024 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 
 -- Inheritance, no key at all, no columns at all, unlogged.
 CREATE TABLE ancestor (name text, size int);
@@ -160,17 +184,22 @@ SELECT CASE i % 7 WHEN 0 THEN NULL WHEN 1 THEN E'tab\there' WHEN 2 THEN E'line\n
        '2024-03-31 01:30:00.123456+02'::timestamptz + i * interval '1 second',
        make_interval(months => i, secs => i / 3.0),
        CASE i % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN '-Infinity' WHEN 2 THEN 0.1 + 0.2 ELSE i / 3.0 END,
-       '10.0.0.0'::inet + i, 's' || i, ('<a>' || i || '</a>')::xml, (i % 8)::bit(3)
+       '10.0.0.0'::inet + i, 's' || i, ('<a>' || i || repeat('x', 1000) || '</a>')::xml,
+       (i % 8)::bit(3)
   FROM generate_series(1, 300) AS i;
 ALTER TABLE person DISABLE TRIGGER always;
-INSERT INTO person SELECT i, i % 5, nullif(i - 1, 0), 'p' || i || '@x'
+INSERT INTO person SELECT i, i % 5, nullif(i - 1, 0), 'p' || i || '@x', repeat('about ', 300)
   FROM generate_series(1, 200) AS i;
 ALTER TABLE person ENABLE ALWAYS TRIGGER always;
-INSERT INTO team SELECT i, 'team ' || i, i + 1 FROM generate_series(0, 4) AS i;
-INSERT INTO badge SELECT i, i % 5, 's' || i FROM generate_series(1, 50) AS i;
+INSERT INTO team SELECT i, 'team ' || i, i + 1, repeat('team ', 15000)
+  FROM generate_series(0, 4) AS i;
+INSERT INTO badge SELECT i, i % 5, 's' || i, repeat('badge ', 1000)
+  FROM generate_series(1, 50) AS i;
 INSERT INTO badge VALUES (NULL, NULL, 'nobody''s');
-INSERT INTO event SELECT i, '2025-10-01'::date + i, i, CASE i % 3 WHEN 0 THEN 'k' ELSE 'z' END
+INSERT INTO event SELECT i, '2025-10-01'::date + i, i, CASE i % 3 WHEN 0 THEN 'k' ELSE 'z' END,
+       repeat('event ', 600)
   FROM generate_series(1, 200) AS i;
+INSERT INTO visit SELECT i, i FROM generate_series(1, 20) AS i;
 INSERT INTO event_note SELECT event_id, at, 'note ' || event_id FROM event WHERE event_id % 2 = 0;
 INSERT INTO ancestor VALUES ('a', 1);
 INSERT INTO descendant VALUES ('d', 2, 'e'), ('d', 2, 'e');
