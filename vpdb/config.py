@@ -26,7 +26,7 @@ STACK_VARIABLE = "VELPHARMA_STACK"
 PASSWORD_VARIABLE = "VELPHARMA_PASSWORD"
 # Stands for a password that only Pulumi can decrypt.
 ENCRYPTED = "(encrypted)"
-# What a stack's committed file must not hold: wishes of one developer, for one `up`.
+# What a stack's committed file must not hold: what one developer asks of one `up`.
 PERSONAL_KEYS = ("bulkMode", "dump", "release")
 
 RELEASE_NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -163,7 +163,7 @@ def _find_container(name: str, *, running: bool = False) -> None:
         )
 
 
-def _hand_over(command: Sequence[str]) -> None:
+def _hand_over(command: Sequence[str]) -> NoReturn:
     """Replace this process by a command, so that Ctrl-C, terminal and exit code are its own."""
     sys.stdout.flush()
     try:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 from rich.console import Console
@@ -16,15 +17,13 @@ from vpdb.monitor import render
 from vpdb.monitor.frame import RATES, History
 from vpdb.monitor.keys import Keyboard, press
 from vpdb.monitor.model import Frame, Sample, View
-from vpdb.monitor.usage import Stream
+from vpdb.monitor.usage import Stream, once
 from vpdb.monitor.watcher import Watcher
 
 Look = Callable[[], Sample]
 
 # Between two looks of one frame that shows rates.
 FIRST_LOOKS_S = 1.0
-# One frame waits so long for docker's figures; without them it is shown all the same.
-_USAGE_S = 15.0
 _KEY_WAIT_S = 0.1
 
 
@@ -65,14 +64,14 @@ def live(look: Look, view: View, container: str) -> None:
 def frames(look: Look, container: str, interval_s: float | None) -> Iterator[Frame]:
     """Return one frame with rates, which takes two looks, or one every `interval_s` for ever."""
     history = History()
-    with Stream(container) as stats:
-        if interval_s is None:
+    if interval_s is None:
+        with ThreadPoolExecutor(1) as pool:
+            usage = pool.submit(once, container)
             history.add(look())
             time.sleep(FIRST_LOOKS_S)
-            sample = look()
-            stats.told.wait(_USAGE_S)
-            yield history.add(replace(sample, container=stats.latest))
-            return
+            yield history.add(replace(look(), container=usage.result()))
+        return
+    with Stream(container) as stats:
         while True:
             began = time.monotonic()
             yield history.add(replace(look(), container=stats.latest))

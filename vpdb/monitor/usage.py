@@ -11,9 +11,24 @@ import subprocess
 import threading
 from typing import Any
 
+from pgseed.errors import SeedError
+from vpdb import docker
 from vpdb.monitor.model import Usage
 
+_FORMAT = "{{json .}}"
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def once(container: str) -> Usage | None:
+    """Ask once, which takes docker some 2 s; None where it does not know.
+
+    The first line of a stream would not do: its CPU is the average since the container's start.
+    """
+    try:
+        answer = docker.run("stats", "--no-stream", "--format", _FORMAT, container, timeout_s=15)
+    except SeedError:
+        return None
+    return parse(answer.decode(errors="replace"))
 
 
 def parse(line: str) -> Usage | None:
@@ -47,8 +62,6 @@ class Stream:
 
     def __init__(self, container: str) -> None:
         self.latest: Usage | None = None
-        self.told = threading.Event()
-        """Set with docker's first answer, which takes some 2 s, and when none will come."""
         self._container = container
         self._process: subprocess.Popen[str] | None = None
         self._ended = threading.Event()
@@ -68,7 +81,7 @@ class Stream:
         while not self._ended.is_set():
             try:
                 self._process = subprocess.Popen(
-                    ["docker", "stats", "--format", "{{json .}}", self._container],
+                    ["docker", "stats", "--format", _FORMAT, self._container],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -78,14 +91,10 @@ class Stream:
                     start_new_session=True,
                 )
             except FileNotFoundError:
-                self.told.set()
                 return
             assert self._process.stdout is not None
             for line in self._process.stdout:
                 if "{" in line:
                     self.latest = parse(line)
-                    if self.latest:
-                        self.told.set()
             self.latest = None
-            self.told.set()
             self._ended.wait(1.0)
