@@ -14,8 +14,6 @@ import pytest
 
 from tests.e2e.project import Project, docker, free_port
 
-pytestmark = pytest.mark.xdist_group("e2e-shell")
-
 COUNTS = (2281, 29222)
 
 

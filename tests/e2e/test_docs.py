@@ -13,8 +13,6 @@ import pytest
 
 from tests.e2e.project import CHECKOUT, Project, free_port
 
-pytestmark = pytest.mark.xdist_group("e2e-shell")
-
 DOCUMENTS = ("README.md", "DATABASE_WORKFLOW.md", "backups/README.md", "data/README.md")
 
 # Why a command of the documents is not run here.
