@@ -16,10 +16,11 @@ import pytest
 from pgseed.errors import SeedError
 from tests.faults.conftest import Arena
 from tests.support.contents import ask
+from tests.support.long_run import faults
 from vpdb import docker
 
 QUICK, MANY = range(3), range(3, 45)
-SEEDS = [*QUICK, *(pytest.param(seed, marks=pytest.mark.faults) for seed in MANY)]
+SEEDS = [*QUICK, *faults(*MANY)]
 # A load of the real backup takes 1.5 s and more on a busy machine; later shots hit nothing.
 LONGEST_S = 2.5
 MINE = "UPDATE vpv4.products SET storage_note = 'mine' WHERE product_id = 1"
@@ -100,9 +101,7 @@ def test_connections_are_cut(arena: Arena, seed: int) -> None:
     check(arena, changed)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(n, marks=pytest.mark.faults) for n in range(1, 12))]
-)
+@pytest.mark.parametrize("seed", [0, *faults(*range(1, 12))])
 def test_two_loads_and_an_undo_at_once(arena: Arena, seed: int) -> None:
     chance, _ = begin(arena, seed)
     arena.stack.ask(MINE)
