@@ -26,8 +26,8 @@ def declare_wishes(settings: Settings, server: PostgresServer, seed: Seed) -> No
         from vpdb.release import plan_release
 
         plan = plan_release(settings, settings.release)
-        if plan.action == "nothing":
-            pulumi.info(f"release {plan.name}: nothing to do, {plan.reason}")
+        if plan.why_not:
+            pulumi.info(f"release {plan.name}: nothing to do, {plan.why_not}")
         if plan.files:
             release = ReleaseArgs(settings=settings, server=server, plan=plan, after=[*done])
             done.append(Release("release", release))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from psycopg2 import extensions, sql
 
-_QUERY = Path(__file__).parent / "queries" / "live_tables.sql"
+from master_data.queries import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def read_live_tables(
     cursor: extensions.cursor, schema: str, names: Iterable[str]
 ) -> Mapping[str, LiveTable]:
     """Look at tables of a schema, by name; expressions are as the search path shortens them."""
-    cursor.execute(_QUERY.read_text("utf-8"), {"schema": schema, "tables": sorted(names)})
+    cursor.execute(query("live_tables"), {"schema": schema, "tables": sorted(names)})
     return {
         name: LiveTable(
             types,

@@ -13,29 +13,20 @@ from pathlib import Path
 
 import psycopg2
 import psycopg2.errors
-from psycopg2 import extensions, sql
+from psycopg2 import extensions
 from psycopg2.extras import execute_values
+from psycopg2.sql import SQL, Identifier
 
 from master_data.csv_file import CsvFile, in_load_order, look_at
 from master_data.faults import CsvRefused, LoadFailed, Rejection
 from master_data.live_table import LiveTable, keep_sequence, read_live_tables
 from master_data.proposal import Counts, Proposal
+from master_data.queries import query
 from master_data.rejected_file import RejectedFiles, count_rejected
 from master_data.rules import judge
 from master_data.staging import stage
 from master_data.tables import IMPORT_LOG, TABLES
 from pgseed.progress import Progress, quiet
-
-# Temporary tables that do not fit into temp_buffers are written to disk and read again; it cannot
-# be changed any more once the session has used one.
-_SETTINGS = """
-SELECT set_config('temp_buffers', '64MB', true) WHERE pg_my_temp_schema() = 0;
-SET LOCAL search_path TO {schema}, public;
-SET LOCAL datestyle TO 'ISO, YMD';
-SET LOCAL work_mem TO '64MB';
-SET LOCAL default_statistics_target TO 10;
-SET LOCAL lock_timeout TO %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +150,14 @@ class MasterDataLoad:
     def _prepare(self, cursor: extensions.cursor) -> Mapping[str, LiveTable]:
         """Set the transaction up, lock the tables, and read what the catalog says of them."""
         schema = self.options.schema
-        # The catalog prints the expressions of constraints relative to the search path.
-        cursor.execute(
-            sql.SQL(_SETTINGS).format(schema=sql.Identifier(schema)),
-            (f"{self.options.lock_timeout_s}s",),
-        )
-        # Readers go on reading; another writer could make the judgement of a row, or the row that
-        # it refers to, untrue.
         involved = {file.table.name for file in self.files}
         for file in self.files:
             involved.update(c.reference.table for c in file.table.columns if c.reference)
         names = [table.name for table in TABLES if table.name in involved]
         names.append(IMPORT_LOG.name)
-        cursor.execute(
-            sql.SQL(
-                "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; SET CONSTRAINTS ALL DEFERRED"
-            ).format(sql.SQL(", ").join(sql.Identifier(schema, name) for name in names))
-        )
+        tables = SQL(", ").join(Identifier(schema, name) for name in names)
+        begin = query("begin_load", schema=Identifier(schema), tables=tables)
+        cursor.execute(begin, (f"{self.options.lock_timeout_s}s",))
         return read_live_tables(cursor, schema, names)
 
     def _load_file(
@@ -209,26 +191,19 @@ class MasterDataLoad:
         ]
         if rows:
             keep_sequence(cursor, log)
-            execute_values(
-                cursor,
-                sql.SQL(
-                    "INSERT INTO {} (file_name, file_sha256, table_name, inserted_rows,"
-                    " updated_rows, rejected_rows) VALUES %s"
-                ).format(sql.Identifier(self.options.schema, IMPORT_LOG.name)),
-                rows,
-            )
+            target = Identifier(self.options.schema, IMPORT_LOG.name)
+            execute_values(cursor, query("log_imports", log=target), rows)
 
 
 def _refuse_name_twice(files: Sequence[CsvFile]) -> None:
-    seen: set[str] = set()
-    for file in files:
-        if file.path.name in seen:
+    names = [file.path.name for file in files]
+    for position, file in enumerate(files):
+        if file.path.name in names[:position]:
             raise CsvRefused(
                 file.path,
                 "another file of the same name is to be loaded as well",
                 remedy="Load them one after the other",
             )
-        seen.add(file.path.name)
 
 
 def _database_fault(error: psycopg2.Error) -> str:

@@ -6,24 +6,22 @@ import csv
 import os
 from pathlib import Path
 
-from psycopg2 import extensions, sql
+from psycopg2 import extensions
 
 from master_data.csv_file import REJECTED_COLUMNS, CsvFile
 from master_data.faults import Rejection
-from master_data.staging import REJECTED
+from master_data.queries import query
 
 EXAMPLES = 20
 
 
 def count_rejected(cursor: extensions.cursor) -> tuple[int, tuple[Rejection, ...]]:
     """Count the rejected rows, and read the first reasons in the order of the file."""
-    cursor.execute(sql.SQL("SELECT count(DISTINCT line) FROM {}").format(REJECTED))
+    cursor.execute("SELECT count(DISTINCT line) FROM pg_temp.rejected_rows")
     ((rows,),) = cursor.fetchall()
     cursor.execute(
-        sql.SQL(
-            "SELECT line, coalesce(column_name, ''), rule, reason FROM {}"
-            " ORDER BY line, column_name LIMIT %s"
-        ).format(REJECTED),
+        "SELECT line, coalesce(column_name, ''), rule, reason FROM pg_temp.rejected_rows"
+        " ORDER BY line, column_name LIMIT %s",
         (EXAMPLES,),
     )
     return rows, tuple(Rejection(*found) for found in cursor.fetchall())
@@ -82,15 +80,7 @@ def _write_rejected(connection: extensions.connection, file: CsvFile, path: Path
         # A reason may quote what the encoding of the file does not know.
         path.open("w", encoding=file.encoding, errors="replace", newline="") as stream,
     ):
-        reasons.execute(
-            sql.SQL(
-                """
-                SELECT line, string_agg(concat_ws(': ', nullif(column_name, ''), reason), '; '
-                                        ORDER BY column_name, reason)
-                  FROM {} GROUP BY line ORDER BY line
-                """
-            ).format(REJECTED)
-        )
+        reasons.execute(query("rejected_reasons"))
         writer = csv.writer(stream, delimiter=file.delimiter, lineterminator="\n")
         writer.writerow([*REJECTED_COLUMNS, *(file.columns[n] for n in delivered)])
         rejected = next(reasons, None)

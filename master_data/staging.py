@@ -13,17 +13,15 @@ from psycopg2 import extensions, sql
 from master_data.csv_file import Batch, CsvFile
 from master_data.faults import shown
 from master_data.live_table import LiveTable
+from master_data.queries import query
 from master_data.values import Values, copy_text
 from pgseed.progress import Progress
-
-STAGED = sql.Identifier("pg_temp", "staged_rows")
-REJECTED = sql.Identifier("pg_temp", "rejected_rows")
 
 _BATCH_ROWS = 4_000
 # More than a batch takes, but for very long rows: psycopg2 asks once for each.
 _READ_BYTES = 16 << 20
 _COMMA = sql.SQL(", ")
-_COPY = "COPY {} FROM STDIN WITH (NULL '', ENCODING 'UTF8')"
+_COPY = "COPY pg_temp.%s FROM STDIN WITH (NULL '', ENCODING 'UTF8')"
 
 
 def stage(cursor: extensions.cursor, table: LiveTable, file: CsvFile, progress: Progress) -> int:
@@ -36,7 +34,7 @@ def stage(cursor: extensions.cursor, table: LiveTable, file: CsvFile, progress: 
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as spool:
         stream = _Stream(_Judge(file, spool).lines(progress))
         try:
-            cursor.copy_expert(sql.SQL(_COPY).format(STAGED), stream, size=_READ_BYTES)
+            cursor.copy_expert(_COPY % "staged_rows", stream, size=_READ_BYTES)
         except psycopg2.Error:
             # psycopg2 answers with an error of its own to what happens while it reads.
             if stream.error:
@@ -44,13 +42,13 @@ def stage(cursor: extensions.cursor, table: LiveTable, file: CsvFile, progress: 
             raise
         if spool.tell():
             spool.seek(0)
-            cursor.copy_expert(sql.SQL(_COPY).format(REJECTED), spool)
+            cursor.copy_expert(_COPY % "rejected_rows", spool)
             found = cursor.rowcount
     # Temporary tables have no statistics unless somebody asks for them, and joins go wrong without;
     # those of long texts would cost most and help nobody.
     joined = [c.name for c in file.delivered if c.reference or c.name in file.table.key]
     columns = _COMMA.join(map(sql.Identifier, joined))
-    cursor.execute(sql.SQL("ANALYZE {} ({})").format(STAGED, columns))
+    cursor.execute(sql.SQL("ANALYZE pg_temp.staged_rows ({})").format(columns))
     return found
 
 
@@ -60,16 +58,7 @@ def _create_tables(cursor: extensions.cursor, table: LiveTable, file: CsvFile) -
         # A reference arrives as the other row's key; its id is looked up later.
         type_name = "text" if column.reference else table.types[column.target]
         columns.append(sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(type_name)))
-    cursor.execute(
-        sql.SQL(
-            """
-            DROP TABLE IF EXISTS {staged}, {rejected};
-            CREATE TEMPORARY TABLE staged_rows ({columns}) ON COMMIT DROP;
-            CREATE TEMPORARY TABLE rejected_rows
-                (line integer, column_name text, rule text, reason text) ON COMMIT DROP
-            """
-        ).format(staged=STAGED, rejected=REJECTED, columns=_COMMA.join(columns))
-    )
+    cursor.execute(query("create_staging", columns=_COMMA.join(columns)))
 
 
 class _Judge:

@@ -155,11 +155,7 @@ PRODUCT_ACTIVE_SUBSTANCES = Table(
 
 SYSTEM_ORGAN_CLASSES = Table(
     "system_organ_classes",
-    (
-        Column("soc_code", "code"),
-        Column("name", "line"),
-        Column("display_order", "smallint"),
-    ),
+    (Column("soc_code", "code"), Column("name", "line"), Column("display_order", "smallint")),
     key=("soc_code",),
     identity="system_organ_class_id",
     unique=(("name",), ("display_order",)),

@@ -25,44 +25,35 @@ _INTEGER_LIMITS = {"integer": 2**31, "smallint": 2**15}
 class ValueRefused(ValueError):
     """A value breaks a rule of its column; the text says what is expected and what was found."""
 
-    def __init__(self, rule: str, reason: str) -> None:
+    def __init__(self, rule: str, reason: str, found: str = "") -> None:
         self.rule = rule
-        super().__init__(reason)
+        super().__init__(f"{reason}, not {shown(found)}" if found else reason)
 
 
 def converted(column: Column, raw: str) -> str:
     """Return the value in PostgreSQL's text form, "" for NULL; ValueRefused for a bad one."""
     if "\0" in raw:
         raise ValueRefused("nul", "holds a NUL character, which PostgreSQL cannot store")
-    value = raw if column.kind == "text" else raw.strip()
-    if not value:
-        if not column.optional:
-            raise ValueRefused("required", "must not be empty")
-        return ""
-    return _CONVERTERS[column.kind](column, value)
-
-
-def _text(_column: Column, value: str) -> str:
-    return value
+    free = column.kind == "text"
+    value = raw if free else raw.strip()
+    if not value and not column.optional:
+        raise ValueRefused("required", "must not be empty")
+    return value if free or not value else _CONVERTERS[column.kind](column, value)
 
 
 def _line(_column: Column, value: str) -> str:
     if _CONTROL.search(value):
-        raise ValueRefused(
-            "single line", f"must be one line without control characters, not {shown(value)}"
-        )
+        raise ValueRefused("single line", "must be one line without control characters", value)
     return value
 
 
 def _integer(column: Column, value: str) -> str:
     if not _INTEGER.fullmatch(value):
-        raise ValueRefused("integer", f"must be a whole number such as 20, not {shown(value)}")
+        raise ValueRefused("integer", "must be a whole number such as 20", value)
     limit = _INTEGER_LIMITS[column.kind]
     # The length first: Python refuses to convert thousands of digits.
     if len(value) > 12 or not -limit <= int(value) < limit:
-        raise ValueRefused(
-            "integer", f"must lie between {-limit} and {limit - 1}, not {shown(value)}"
-        )
+        raise ValueRefused("integer", f"must lie between {-limit} and {limit - 1}", value)
     return value
 
 
@@ -71,20 +62,15 @@ def _decimal(column: Column, value: str) -> str:
     if not found:
         if _GROUPED.fullmatch(value):
             raise ValueRefused(
-                "decimal",
-                f"must have no thousands separator (1234.50 or 1234,50), not {shown(value)}",
+                "decimal", "must have no thousands separator (1234.50 or 1234,50)", value
             )
-        raise ValueRefused("decimal", f"must be a number such as 12.50, not {shown(value)}")
+        raise ValueRefused("decimal", "must be a number such as 12.50", value)
     sign, whole, fraction = found[1], found[2].lstrip("0") or "0", found[3] or ""
+    digits = column.precision - column.scale
     if len(fraction.rstrip("0")) > column.scale:
-        raise ValueRefused(
-            "decimal", f"must have at most {column.scale} decimal places, not {shown(value)}"
-        )
-    if len(whole.lstrip("0")) > column.precision - column.scale:
-        digits = column.precision - column.scale
-        raise ValueRefused(
-            "decimal", f"must have at most {digits} digits before the point, not {shown(value)}"
-        )
+        raise ValueRefused("decimal", f"must have at most {column.scale} decimal places", value)
+    if len(whole.lstrip("0")) > digits:
+        raise ValueRefused("decimal", f"must have at most {digits} digits before the point", value)
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
@@ -94,31 +80,27 @@ def _date(_column: Column, value: str) -> str:
     elif german := _GERMAN_DATE.fullmatch(value):
         text = f"{german[3]}-{german[2]:0>2}-{german[1]:0>2}"
     else:
-        raise ValueRefused(
-            "date", f"must be a date such as 2026-11-30 or 30.11.2026, not {shown(value)}"
-        )
+        raise ValueRefused("date", "must be a date such as 2026-11-30 or 30.11.2026", value)
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ValueRefused("date", f"must be a day of the calendar, not {shown(value)}") from None
+        raise ValueRefused("date", "must be a day of the calendar", value) from None
 
 
 def _boolean(_column: Column, value: str) -> str:
     found = _BOOLEANS.get(value.lower())
     if found is None:
-        raise ValueRefused("boolean", f"must be true or false, not {shown(value)}")
+        raise ValueRefused("boolean", "must be true or false", value)
     return found
 
 
 def _choice(column: Column, value: str) -> str:
     if value not in column.choices:
-        listed = ", ".join(column.choices)
-        raise ValueRefused("choice", f"must be one of {listed}, not {shown(value)}")
+        raise ValueRefused("choice", f"must be one of {', '.join(column.choices)}", value)
     return value
 
 
 _CONVERTERS: dict[str, Callable[[Column, str], str]] = {
-    "text": _text,
     "code": _line,
     "line": _line,
     "integer": _integer,

@@ -17,6 +17,8 @@ from sample_data import texts, words
 from sample_data.chance import Chance, Weighted
 
 Row = tuple[str | None, ...]
+Value = str | int | None
+Values = tuple[Value, ...]
 
 MANUFACTURERS_AT_1 = 137
 PRODUCTS_AT_1 = 2_281
@@ -68,40 +70,31 @@ class Size:
 
 def rows(table: Table, size: Size) -> Iterator[Row]:
     """Produce the rows of one table in the order of `table.row_columns`, by primary key."""
-    return _PRODUCERS[table.name](size)
+    for number, values in enumerate(_PRODUCERS[table.name](size), start=1):
+        printed = tuple(map(_printed, values))
+        yield (str(number), *printed) if table.identity else printed
 
 
-def _manufacturers(size: Size) -> Iterator[Row]:
+def _printed(value: Value) -> str | None:
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return None if value is None else str(value)
+
+
+def _manufacturers(size: Size) -> Iterator[Values]:
     chance = Chance(1001)
     for index in range(size.manufacturers):
         name, domain, seat = texts.company(index)
         email = f"kontakt@{domain}" if chance.below(6) else None
-        created, updated = _timestamps(chance)
-        yield (
-            str(index + 1),
-            _manufacturer_code(index + 1),
-            name,
-            seat.country_code,
-            chance.pick(seat.cities),
-            email,
-            created,
-            updated,
-        )
+        stamps = _timestamps(chance)
+        city = chance.pick(seat.cities)
+        yield (_manufacturer_code(index + 1), name, seat.country_code, city, email, *stamps)
 
 
-def _active_substances(size: Size) -> Iterator[Row]:
+def _active_substances(_size: Size) -> Iterator[Values]:
     chance = Chance(1002)
-    for number, substance in enumerate(words.substances(), start=1):
-        created, updated = _timestamps(chance)
-        yield (
-            str(number),
-            substance.inn,
-            substance.atc_code,
-            _boolean(substance.controlled),
-            substance.what[0].upper() + substance.what[1:],
-            created,
-            updated,
-        )
+    for inn, atc_code, _, _, _, controlled, what in words.substances():
+        yield (inn, atc_code, controlled, what[0].upper() + what[1:], *_timestamps(chance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +126,7 @@ def _product(chance: Chance, size: Size) -> _Product:
     )
 
 
-def _products(size: Size) -> Iterator[Row]:
+def _products(size: Size) -> Iterator[Values]:
     # One source of choices for what a product is, another for the rest, so that
     # `_product_active_substances` can draw the former alone.
     kinds, chance = Chance(1003), Chance(1004)
@@ -142,10 +135,9 @@ def _products(size: Size) -> Iterator[Row]:
         product = _product(kinds, size)
         form = product.form
         strength = "/".join(product.strengths).replace(".", ",")
-        unit = known[product.substances[0]].unit
+        substance = known[product.substances[0]]
         founder = texts.company(product.manufacturer)[0].split(" ")[0]
-        inn = known[product.substances[0]].inn
-        generic = f"{inn[0].upper()}{inn[1:]} {founder}"
+        generic = f"{substance.inn[0].upper()}{substance.inn[1:]} {founder}"
         name = texts.brand(chance) if chance.below(5) < 2 else generic
         if len(product.substances) > 1:
             name += " comp."
@@ -155,75 +147,53 @@ def _products(size: Size) -> Iterator[Row]:
         withdrawn = None
         if status == "withdrawn":
             withdrawn = _DAYS[chance.between(product.authorised + 30, len(_DAYS) - 1)]
-        created, updated = _timestamps(chance)
+        stamps = _timestamps(chance)
         yield (
-            str(number),
             _product_number(number),
-            f"{name} {strength} {unit} {form.plural}",
-            str(product.manufacturer + 1),
+            f"{name} {strength} {substance.unit} {form.plural}",
+            product.manufacturer + 1,
             form.name,
-            str(pack_size),
+            pack_size,
             form.pack_unit,
             None if chance.one_in(20) else f"{cents // 100}.{cents % 100:02}",
-            _boolean(chance.below(4) > 0),
+            chance.below(4) > 0,
             status,
             _DAYS[product.authorised],
             withdrawn,
             texts.storage_note(chance),
-            created,
-            updated,
+            *stamps,
         )
 
 
-def _product_active_substances(size: Size) -> Iterator[Row]:
+def _product_active_substances(size: Size) -> Iterator[Values]:
     kinds = Chance(1003)
     known = words.substances()
     for number in range(1, size.products + 1):
         product = _product(kinds, size)
-        parts = zip(product.substances, product.strengths, strict=True)
-        entries = [
-            (index, position, strength) for position, (index, strength) in enumerate(parts, start=1)
-        ]
-        for index, position, strength in sorted(entries):
-            yield (
-                str(number),
-                str(index + 1),
-                str(position),
-                _decimal(strength, 4),
-                known[index].unit,
-            )
+        parts = zip(product.substances, (1, 2), product.strengths, strict=False)
+        for index, position, strength in sorted(parts):
+            yield (number, index + 1, position, _decimal(strength, 4), known[index].unit)
 
 
-def _system_organ_classes(size: Size) -> Iterator[Row]:
-    classes, _ = words.reactions()
-    for number, organ_class in enumerate(classes, start=1):
-        yield (str(number), organ_class.code, organ_class.name, str(number))
+def _system_organ_classes(_size: Size) -> Iterator[Values]:
+    for number, organ_class in enumerate(words.reactions()[0], start=1):
+        yield (organ_class.code, organ_class.name, number)
 
 
-def _reaction_terms(size: Size) -> Iterator[Row]:
+def _reaction_terms(_size: Size) -> Iterator[Values]:
     chance = Chance(1005)
-    _, terms = words.reactions()
-    for number, term in enumerate(terms, start=1):
-        created, updated = _timestamps(chance)
-        yield (
-            str(number),
-            _term_code(number),
-            term.name,
-            term.german_name,
-            str(term.organ_class + 1),
-            None if term.parent is None else str(term.parent + 1),
-            _boolean(not chance.one_in(60)),
-            created,
-            updated,
-        )
+    for number, term in enumerate(words.reactions()[1], start=1):
+        stamps = _timestamps(chance)
+        parent = None if term.parent is None else term.parent + 1
+        names = (_term_code(number), term.name, term.german_name)
+        yield (*names, term.organ_class + 1, parent, not chance.one_in(60), *stamps)
 
 
-def _adverse_drug_reactions(size: Size) -> Iterator[Row]:
+def _adverse_drug_reactions(size: Size) -> Iterator[Values]:
     kinds, chance = Chance(1003), Chance(1006)
     _, terms = words.reactions()
     # A few dozen terms (nausea, headache, …) make up half of all reports, as in real life.
     familiar = tuple(index for index, term in enumerate(terms) if len(term.name) <= 9)
-    number = 0
     for start in range(0, size.products, PRODUCTS_AT_1):
         block = range(start, min(start + PRODUCTS_AT_1, size.products))
         counts = _shares(
@@ -238,30 +208,21 @@ def _adverse_drug_reactions(size: Size) -> Iterator[Row]:
             while len(seen) < count:
                 term = chance.pick(familiar) if chance.one_in(2) else chance.below(len(terms))
                 source = _SOURCE.draw(chance)
-                if (term, source) in seen:
-                    continue
-                seen.add((term, source))
-                number += 1
-                report = _report(chance, authorised, terms[term])
-                yield (str(number), str(product_index + 1), str(term + 1), source, *report)
+                if (term, source) not in seen:
+                    seen.add((term, source))
+                    report = _report(chance, authorised, terms[term])
+                    yield (product_index + 1, term + 1, source, *report)
 
 
-def _report(chance: Chance, authorised: int, term: words.Term) -> Row:
+def _report(chance: Chance, authorised: int, term: words.Term) -> Values:
     """Produce what is known of a reaction, from its frequency on."""
     first = chance.between(authorised, len(_DAYS) - 1)
     reviewed = _DAYS[chance.between(first, len(_DAYS) - 1)] if chance.below(3) else None
     reports = chance.between(0, 12) * chance.pick((1, 1, 1, 4, 40))
-    created, updated = _timestamps(chance)
-    return (
-        _FREQUENCY.draw(chance),
-        _SERIOUSNESS.draw(chance),
-        str(reports),
-        _DAYS[first],
-        reviewed,
-        texts.description(chance, term.name, term.german_name),
-        created,
-        updated,
-    )
+    stamps = _timestamps(chance)
+    frequency, seriousness = _FREQUENCY.draw(chance), _SERIOUSNESS.draw(chance)
+    text = texts.description(chance, term.name, term.german_name)
+    return (frequency, seriousness, reports, _DAYS[first], reviewed, text, *stamps)
 
 
 def _shares(chance: Chance, count: int, total: int) -> list[int]:
@@ -294,10 +255,6 @@ def _timestamps(chance: Chance) -> tuple[str, str]:
     return f"{created}+00", f"{later} 12:00:24.{micros:06}+00"
 
 
-def _boolean(value: bool) -> str:
-    return "t" if value else "f"
-
-
 def _decimal(value: str, scale: int) -> str:
     whole, _, fraction = value.partition(".")
     return f"{whole}.{fraction.ljust(scale, '0')}"
@@ -323,7 +280,7 @@ def _class_code(number: int) -> str:
     return words.reactions()[0][number - 1].code
 
 
-_PRODUCERS: dict[str, Callable[[Size], Iterator[Row]]] = {
+_PRODUCERS: dict[str, Callable[[Size], Iterator[Values]]] = {
     "manufacturers": _manufacturers,
     "active_substances": _active_substances,
     "products": _products,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +71,7 @@ def read(server: Server, settings: Settings) -> BulkMode | None:
 
 
 def read_from(connection: Connection, database: str) -> BulkMode | None:
-    """Tell the same by a session in any database of the server."""
+    """Tell the same over a session in any database of the server."""
     with connection.cursor() as cursor:
         names = {"database": database, "lock_database": MAINTENANCE_DATABASE}
         cursor.execute(query("bulk_mode"), {**names, "release_key": RELEASE_LOCK_KEY})
@@ -82,7 +83,7 @@ def from_note(note: str) -> BulkMode:
     """Read the note. One that cannot be read counts as on for ever: it is warned about at once."""
     try:
         document: Any = json.loads(note)
-        since = datetime.fromisoformat(str(document["since"]).replace("Z", "+00:00"))
+        since = datetime.fromisoformat(str(document["since"]))
         tables = tuple(sorted(document["tables"]))
         release = str(document.get("release") or "")
     except (ValueError, KeyError, TypeError):
@@ -121,14 +122,10 @@ def switch_on(
     A release gives its name, which is noted unless bulk mode is on already by somebody else's will.
     Raises SeedError with what PostgreSQL said; then nothing is changed.
     """
+    variables = {"release": release} if release else {}
     with live_database(server, settings, progress).turn(f"bulk on {settings.database}"):
-        _run(server, settings, ON_SCRIPT, "switch bulk mode on", release=release)
-    mode = read(server, settings)
-    if mode is None:
-        raise SeedError(
-            f"failed to switch bulk mode on: {ON_SCRIPT} left no note in {settings.database}."
-            f" Restore the script: git checkout -- {ON_SCRIPT}"
-        )
+        mode = _run(server, settings, ON_SCRIPT, variables)
+    assert mode
     return mode
 
 
@@ -141,12 +138,7 @@ def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -
         if read(server, settings) is None:
             return False
         progress("vacuum and analyze", 0, 0)
-        _run(server, settings, OFF_SCRIPT, "switch bulk mode off")
-    if read(server, settings) is not None:
-        raise SeedError(
-            f"failed to switch bulk mode off: {OFF_SCRIPT} left its note in {settings.database}."
-            f" Restore the script: git checkout -- {OFF_SCRIPT}"
-        )
+        _run(server, settings, OFF_SCRIPT, {})
     return True
 
 
@@ -171,8 +163,10 @@ def end_interrupted(server: Server, settings: Settings, progress: Progress = qui
 
 
 def _run(
-    server: Server, settings: Settings, script: Path, doing: str, *, release: str = ""
-) -> None:
+    server: Server, settings: Settings, script: Path, variables: Mapping[str, str]
+) -> BulkMode | None:
+    """Run one of the scripts; return what bulk mode is behind it."""
+    doing = f"switch bulk mode {'on' if script == ON_SCRIPT else 'off'}"
     try:
         text = (settings.project_dir / script).read_bytes()
     except OSError as error:
@@ -180,7 +174,7 @@ def _run(
             f"failed to {doing}: {script} cannot be read ({error.strerror})."
             f" Restore it: git checkout -- {script}"
         ) from None
-    variables = {"schema": settings.db_schema, **({"release": release} if release else {})}
+    variables = {"schema": settings.db_schema, **variables}
     try:
         server.psql(settings.database, text, variables)
     except ScriptFailed as error:
@@ -189,3 +183,10 @@ def _run(
         raise SeedError(
             f"failed to {doing}: {cause}. Run it again: python -m vpdb bulk status says what is so"
         ) from None
+    mode = read(server, settings)
+    if (mode is None) == (script == ON_SCRIPT):
+        raise SeedError(
+            f"failed to {doing}: {script} left {'its' if mode else 'no'} note in"
+            f" {settings.database}. Restore the script: git checkout -- {script}"
+        )
+    return mode

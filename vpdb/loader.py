@@ -14,15 +14,14 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Mapping
 
 from pgseed.errors import SeedError
 from vpdb import connection
 from vpdb.config import ENCRYPTED, PASSWORD_VARIABLE, Settings
 from vpdb.errors import SettingRefused
 
+_EXAMPLE = "dotnet run --project ../VelLoader -- --host {host} --port {port}"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]*)\}")
 # What a loader gets after SIGTERM before it is killed, in seconds.
 _GRACE_S = 10
@@ -33,7 +32,7 @@ class LoaderFailed(SeedError):
 
 
 def command_line(settings: Settings) -> list[str]:
-    """Give the loader's arguments; SettingRefused for a line that cannot be meant."""
+    """Return the loader's arguments; SettingRefused for a line that cannot be meant."""
     values = {
         "host": settings.address,
         "port": str(settings.port),
@@ -44,21 +43,10 @@ def command_line(settings: Settings) -> list[str]:
     try:
         words = shlex.split(settings.loader)
     except ValueError as error:
-        raise SettingRefused(
-            f"failed to read setting loader: {error} in {settings.loader!r}. For example:"
-            " dotnet run --project ../VelLoader -- --host {host} --port {port}"
-        ) from None
+        raise _refused(f"{error} in {settings.loader!r}") from None
     if not words:
-        raise SettingRefused(
-            "failed to read setting loader: it is empty. For example:"
-            " dotnet run --project ../VelLoader -- --host {host} --port {port}"
-        )
+        raise _refused("it is empty")
     return [_filled(word, values) for word in words]
-
-
-def shown(settings: Settings) -> str:
-    """The command line for people and logs: placeholders as they were written."""
-    return settings.loader
 
 
 def run(settings: Settings) -> None:
@@ -73,23 +61,27 @@ def run(settings: Settings) -> None:
             "failed to run the loader: the stack's password is encrypted."
             f" Run it by `pulumi up`, or give the password in {PASSWORD_VARIABLE}"
         )
+    libpq = {
+        "PGHOST": settings.address,
+        "PGPORT": str(settings.port),
+        "PGDATABASE": settings.database,
+        "PGUSER": settings.user,
+        "PGPASSWORD": settings.password,
+    }
+    sys.stdout.flush()  # what was printed so far comes before the loader's output
     try:
         process = subprocess.Popen(
             command,
             cwd=settings.project_dir,
-            env=environment(settings, os.environ),
+            env={**os.environ, **libpq},
             stdin=subprocess.DEVNULL,
-            stdout=_our_stdout(),
         )
-    except FileNotFoundError:
-        raise LoaderFailed(
-            f"failed to run the loader: there is no command {command[0]!r}."
-            " Correct `pulumi config set loader`"
-        ) from None
     except OSError as error:
+        cause = f" {command[0]}: {error.strerror}"
+        if isinstance(error, FileNotFoundError):
+            cause = f": there is no command {command[0]!r}"
         raise LoaderFailed(
-            f"failed to run the loader {command[0]}: {error.strerror}."
-            " Correct `pulumi config set loader`"
+            f"failed to run the loader{cause}. Correct `pulumi config set loader`"
         ) from None
     try:
         code = process.wait()
@@ -101,26 +93,13 @@ def run(settings: Settings) -> None:
             f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         )
         raise LoaderFailed(
-            f"failed to load: the loader `{shown(settings)}` {how}."
+            f"failed to load: the loader `{settings.loader}` {how}."
             " Its own output above says why; nothing was dumped"
         )
 
 
-def environment(settings: Settings, base: Mapping[str, str]) -> dict[str, str]:
-    """What the loader finds in its environment: libpq's variables, the password among them."""
-    return {
-        **base,
-        "PGHOST": settings.address,
-        "PGPORT": str(settings.port),
-        "PGDATABASE": settings.database,
-        "PGUSER": settings.user,
-        "PGPASSWORD": settings.password,
-    }
-
-
-def uses_connection_string(settings: Settings) -> bool:
-    """Whether the password will stand in the loader's argument list."""
-    return "{connection}" in settings.loader
+def _refused(cause: str) -> SettingRefused:
+    return SettingRefused(f"failed to read setting loader: {cause}. For example: {_EXAMPLE}")
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:
@@ -136,14 +115,6 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(fill, word)
 
 
-def _our_stdout() -> int | None:
-    # Python's buffered lines come first; a stdout without a file (a test's) is inherited as it is.
-    sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        return sys.stdout.fileno()
-    return None
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
@@ -151,8 +122,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def csv_files(data_dir: Path) -> Sequence[Path]:
-    """The CSVs of the month, by name."""
-    return sorted(path for path in data_dir.glob("*.csv") if path.is_file())

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psycopg2.extensions
 
@@ -26,13 +25,12 @@ from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet, while_heard
 from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
 from pgseed.units import count
-from vpdb import bulk, loader
+from vpdb import bulk
 from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, target_of_team
 from vpdb.config import Settings
 from vpdb.server.docker_server import DockerServer
 
 DATA_DIR = Path("data")
-Action = Literal["run", "nothing"]
 Load = Callable[[Sequence[Path]], None]
 
 _RECORD = re.compile(r"Release (\d{4}-\d{2}): CSVs ([0-9a-f]{64})")
@@ -53,19 +51,17 @@ class CsvInput:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a release would do, from files alone; `reason` says why nothing is to do."""
+    """What a release would do, from files alone; `why_not` is "" where there is something to do."""
 
     name: str
     files: tuple[CsvInput, ...]
     csv_hash: str
-    loader: str
-    action: Action
-    reason: str = ""
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a release did; without `dumped` there was nothing to do."""
+    """What a release did, with the rows of each table before and after."""
 
     plan: Plan
     before: Mapping[str, int]
@@ -75,38 +71,26 @@ class Released:
 
 def plan_release(settings: Settings, name: str) -> Plan:
     """Decide what a release of the CSVs in data/ has to do; reads files only."""
-    files = tuple(_input(path) for path in loader.csv_files(settings.project_dir / DATA_DIR))
+    paths = sorted((settings.project_dir / DATA_DIR).glob("*.csv"))
+    files = tuple(_input(path) for path in paths if path.is_file())
     csv_hash = hash_of({file.path.name: file.sha256 for file in files})
-    recorded = records(read_notes(target_of_team(settings)))
-    action, reason = decide(name, csv_hash, bool(files), recorded)
-    how = settings.loader or "the built-in loader"
-    return Plan(name, files, csv_hash, how, action, reason)
-
-
-def decide(
-    name: str, csv_hash: str, has_files: bool, recorded: Mapping[str, str]
-) -> tuple[Action, str]:
-    """Decide whether a release is to be made; `recorded` maps releases to their CSVs' hash."""
-    if not has_files:
-        return "nothing", f"there are no CSVs in {DATA_DIR}/"
-    if recorded.get(name) == csv_hash:
-        return "nothing", f"release {name} of these CSVs is in the committed backup already"
-    return "run", ""
+    why_not = ""
+    if not files:
+        why_not = f"there are no CSVs in {DATA_DIR}/"
+    elif records(read_notes(target_of_team(settings))).get(name) == csv_hash:
+        why_not = f"release {name} of these CSVs is in the committed backup already"
+    return Plan(name, files, csv_hash, why_not)
 
 
 def records(notes: Sequence[str]) -> dict[str, str]:
-    """Read which releases a backup's remarks name."""
+    """Read which releases a backup's remarks name, with the hash of each one's CSVs."""
     found = (_RECORD.fullmatch(note) for note in notes)
     return {match[1]: match[2] for match in found if match}
 
 
 def with_record(notes: Sequence[str], plan: Plan) -> list[str]:
-    """The remarks of the next backup: those of the one before, and this release once."""
-    others = []
-    for note in notes:
-        match = _RECORD.fullmatch(note)
-        if not match or match[1] != plan.name:
-            others.append(note)
+    """Return the remarks of the next backup: those of the one before, and this release once."""
+    others = [note for note in notes if plan.name not in records([note])]
     return sorted([*others, f"Release {plan.name}: CSVs {plan.csv_hash}"])
 
 
@@ -119,24 +103,21 @@ def hash_of(files: Mapping[str, str]) -> str:
 
 
 def make_release(
-    server: DockerServer, settings: Settings, name: str, load: Load, progress: Progress = quiet
+    server: DockerServer, settings: Settings, plan: Plan, load: Load, progress: Progress = quiet
 ) -> Released:
-    """Make a release unless there is nothing to do. `load` brings the CSVs into the database.
+    """Make a planned release. `load` brings the CSVs into the database.
 
     Raises what the failing step raised; then the backup is as it was, and bulk mode is off.
     """
-    plan = plan_release(settings, name)
-    if plan.action == "nothing":
-        return Released(plan, {}, {})
-    with _alone(server, name) as session:
+    with _alone(server, plan.name) as session:
         # What is loaded into one database must not be recorded in the dump of another one.
         live = find_live(list_databases(session, settings.database))
         before = schema_counts(server, settings)
-        with bulk_mode(server, settings, name, progress):
+        with bulk_mode(server, settings, plan.name, progress):
             load([file.path for file in plan.files])
-        if plan_release(settings, name).csv_hash != plan.csv_hash:
+        if plan_release(settings, plan.name).csv_hash != plan.csv_hash:
             raise ReleaseFailed(
-                f"failed to make release {name}: the CSVs changed while they were loaded."
+                f"failed to make release {plan.name}: the CSVs changed while they were loaded."
                 " Run it again"
             )
         notes = with_record(read_notes(target_of_team(settings)), plan)
@@ -149,7 +130,7 @@ def make_release(
 def bulk_mode(
     server: DockerServer, settings: Settings, release: str, progress: Progress
 ) -> Iterator[None]:
-    """Bulk mode for a block; afterwards it is off, whatever happened, unless the settings want it.
+    """Have bulk mode on for a block, and off behind it, unless the settings want it on.
 
     Where the block and the switching off both fail, the block's failure is the one told, with the
     other one added.
@@ -180,36 +161,38 @@ def schema_counts(server: DockerServer, settings: Settings) -> dict[str, int]:
         server.session(settings.database, purpose="count rows") as connection,
         pg_errors_as("count the rows"),
     ):
-        tables = {
-            name: table
-            for name, table in read_tables(connection).items()
-            if table.schema == settings.db_schema
-        }
-        return count_rows(connection, tables)
+        tables = read_tables(connection).items()
+        mine = {name: table for name, table in tables if table.schema == settings.db_schema}
+        return count_rows(connection, mine)
+
+
+def row_counts(released: Released) -> dict[str, tuple[int, int]]:
+    """Return the rows of every table, before and after."""
+    tables = sorted({*released.before, *released.after})
+    return {name: (released.before.get(name, 0), released.after.get(name, 0)) for name in tables}
 
 
 def commit_message(released: Released) -> str:
-    """The commit message for the new backup, ready to paste."""
-    lines = [f"Release {released.plan.name}: master data", ""]
-    for table in sorted({*released.before, *released.after}):
-        old, new = released.before.get(table, 0), released.after.get(table, 0)
-        if old != new:
-            lines.append(f"{table}: {count(old)} -> {count(new)} rows")
-    if len(lines) == 2:
-        lines.append("The number of rows is as before in every table.")
-    return "\n".join(lines)
+    """Word the commit message for the new backup, ready to paste."""
+    changes = [
+        f"{table}: {count(old)} -> {count(new)} rows"
+        for table, (old, new) in row_counts(released).items()
+        if old != new
+    ]
+    same = "The number of rows is as before in every table."
+    return "\n".join([f"Release {released.plan.name}: master data", "", *(changes or [same])])
 
 
 def commit(settings: Settings, released: Released) -> str:
-    """Commit the backup file alone; give the commit's short id, "" where nothing differs.
+    """Commit the backup file alone; return the commit's short id, "" where nothing differs.
 
     Pushing stays with people. Raises ReleaseFailed with what git said.
     """
-    target = target_of_team(settings)
-    _git(settings, "add", "--", str(target))
-    if not _git(settings, "status", "--porcelain", "--", str(target)):
+    target = str(target_of_team(settings))
+    _git(settings, "add", "--", target)
+    if not _git(settings, "status", "--porcelain", "--", target):
         return ""
-    _git(settings, "commit", "--quiet", "-m", commit_message(released), "--", str(target))
+    _git(settings, "commit", "--quiet", "-m", commit_message(released), "--", target)
     return _git(settings, "rev-parse", "--short", "HEAD")
 
 
@@ -227,16 +210,14 @@ def _git(settings: Settings, *args: str) -> str:
 
 
 def _input(path: Path) -> CsvInput:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return CsvInput(path, digest.hexdigest(), path.stat().st_size)
+        digest = hashlib.file_digest(file, "sha256")
+        return CsvInput(path, digest.hexdigest(), file.tell())
 
 
 @contextmanager
 def _alone(server: DockerServer, name: str) -> Iterator[psycopg2.extensions.connection]:
-    """Let no second release of this stack begin meanwhile; give the session that sees to it."""
+    """Keep a second release of this stack from beginning; yield the session that does."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose=f"release {name}") as connection,
         connection.cursor() as cursor,

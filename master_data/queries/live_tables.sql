@@ -5,7 +5,7 @@ SELECT c.relname AS table_name,
        (SELECT json_object_agg(a.attname, format_type(a.atttypid, a.atttypmod))
           FROM pg_attribute AS a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS types,
-       (SELECT coalesce(json_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid)), '{}')
+       (SELECT coalesce(json_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid)), '{{}}')
           FROM pg_attrdef AS d
           JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
          WHERE d.adrelid = c.oid AND a.attgenerated = '') AS defaults,

@@ -38,10 +38,7 @@ def test_placeholders_are_filled_word_by_word_without_a_shell() -> None:
 def test_the_password_is_in_no_argument_unless_the_connection_string_is_asked_for() -> None:
     quiet = settings("load {host} {port} {database} {user}")
     assert not any(SECRET in word for word in loader.command_line(quiet))
-    assert not loader.uses_connection_string(quiet)
-    asked = settings("load {connection}")
-    assert loader.uses_connection_string(asked)
-    (_, text) = loader.command_line(asked)
+    (_, text) = loader.command_line(settings("load {connection}"))
     assert f'Password="{SECRET}"' in text
 
 
@@ -112,10 +109,3 @@ def test_an_interrupted_wait_ends_the_loader(
         loader.run(made)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
-
-
-def test_only_csv_files_count(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", "c.txt"):
-        (tmp_path / name).touch()
-    (tmp_path / "d.csv").mkdir()
-    assert [path.name for path in loader.csv_files(tmp_path)] == ["a.csv", "b.csv"]

@@ -35,7 +35,14 @@ def write_backup(settings: Settings, *notes: str) -> None:
 class TestPlan:
     def test_without_csvs_there_is_nothing_to_do(self, settings: Settings) -> None:
         plan = release.plan_release(settings, "2026-11")
-        assert (plan.action, plan.reason) == ("nothing", "there are no CSVs in data/")
+        assert plan.why_not == "there are no CSVs in data/"
+
+    def test_only_csv_files_count_in_the_order_of_their_names(self, settings: Settings) -> None:
+        for name in ("b.csv", "a.csv", "c.txt"):
+            (settings.project_dir / "data" / name).touch()
+        (settings.project_dir / "data" / "d.csv").mkdir()
+        plan = release.plan_release(settings, "2026-11")
+        assert [file.path.name for file in plan.files] == ["a.csv", "b.csv"]
 
     def test_files_are_known_by_their_content(self, settings: Settings) -> None:
         path = settings.project_dir / "data" / "products.csv"
@@ -49,14 +56,13 @@ class TestPlan:
     def test_a_release_is_made_once_for_the_same_csvs(self, settings: Settings) -> None:
         (settings.project_dir / "data" / "products.csv").write_text("a,b\n")
         plan = release.plan_release(settings, "2026-11")
-        assert plan.action == "run"
+        assert not plan.why_not
         write_backup(settings, *release.with_record([], plan))
         again = release.plan_release(settings, "2026-11")
-        assert again.action == "nothing"
-        assert "in the committed backup already" in again.reason
-        assert release.plan_release(settings, "2026-12").action == "run"
+        assert "in the committed backup already" in again.why_not
+        assert not release.plan_release(settings, "2026-12").why_not
         (settings.project_dir / "data" / "terms.csv").write_text("c\n")
-        assert release.plan_release(settings, "2026-11").action == "run"
+        assert not release.plan_release(settings, "2026-11").why_not
 
     def test_names_and_contents_do_not_run_into_each_other(self) -> None:
         assert release.hash_of({"a": "bc"}) != release.hash_of({"ab": "c"})
@@ -70,7 +76,7 @@ class TestRecord:
         assert release.records(read_notes(settings.backup)) == {"2026-10": A}
 
     def test_a_corrected_release_replaces_its_record_and_keeps_the_others(self) -> None:
-        plan = release.Plan("2026-11", (), B, "", "run")
+        plan = release.Plan("2026-11", (), B)
         notes = ["remark", f"Release 2026-10: CSVs {A}", f"Release 2026-11: CSVs {A}"]
         assert release.with_record(notes, plan) == [
             f"Release 2026-10: CSVs {A}",
@@ -95,7 +101,7 @@ def test_a_dated_copy_that_is_loaded_is_not_what_a_dump_replaces(settings: Setti
 
 
 def released(before: dict[str, int], after: dict[str, int]) -> release.Released:
-    return release.Released(release.Plan("2026-11", (), A, "", "run"), before, after)
+    return release.Released(release.Plan("2026-11", (), A), before, after)
 
 
 def test_the_commit_message_names_what_grew() -> None:

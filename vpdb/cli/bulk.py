@@ -79,15 +79,14 @@ def status(as_json: Json = False, stack: Stack = None) -> None:
     mode = engine.read(server_of(settings), settings)
     late = engine.overdue(mode, settings)
     if as_json:
-        print_json(
-            {
-                "on": mode is not None,
-                "since": mode.since.isoformat() if mode else None,
-                "tables": list(mode.tables) if mode else [],
-                "release": mode.release if mode else "",
-                "overdue": bool(late),
-            }
-        )
+        document = {
+            "on": mode is not None,
+            "since": mode.since.isoformat() if mode else None,
+            "tables": list(mode.tables) if mode else [],
+            "release": mode.release if mode else "",
+            "overdue": bool(late),
+        }
+        print_json(document)
     else:
         typer.echo(f"bulk mode is {mode.describe() if mode else 'off'}")
         if late:

@@ -12,7 +12,7 @@ from vpdb.cli.common import Json, Stack, finding_server, print_json, settings_of
 from vpdb.config import Settings, find_project_dir
 
 if TYPE_CHECKING:
-    from master_data.load import FileResult, LoadResult
+    from master_data.load import LoadResult
     from pgseed.progress import Progress
 
 DATA_DIR = Path("data")
@@ -165,25 +165,25 @@ def generate(
 
 
 def _document(result: LoadResult) -> dict[str, object]:
+    from dataclasses import asdict
+
+    files = [
+        {
+            "file": str(each.file.path),
+            "table": each.file.table.name,
+            "encoding": each.file.encoding,
+            "delimiter": each.file.delimiter,
+            "read": each.read,
+            **asdict(each.counts),
+            "rejected": each.rejected,
+            "rejected_file": str(each.rejected_file) if each.rejected_file else None,
+            "examples": [str(example) for example in each.examples],
+        }
+        for each in result.files
+    ]
     return {
         "committed": result.committed,
         "dry_run": result.options.dry_run,
         "rejected": result.rejected,
-        "files": [_file(each) for each in result.files],
-    }
-
-
-def _file(each: FileResult) -> dict[str, object]:
-    return {
-        "file": str(each.file.path),
-        "table": each.file.table.name,
-        "encoding": each.file.encoding,
-        "delimiter": each.file.delimiter,
-        "read": each.read,
-        "inserted": each.counts.inserted,
-        "updated": each.counts.updated,
-        "unchanged": each.counts.unchanged,
-        "rejected": each.rejected,
-        "rejected_file": str(each.rejected_file) if each.rejected_file else None,
-        "examples": [str(example) for example in each.examples],
+        "files": files,
     }

@@ -16,7 +16,7 @@ from vpdb.errors import SettingRefused
 
 if TYPE_CHECKING:
     from pgseed.progress import Progress
-    from vpdb.release import Plan, Released
+    from vpdb.release import Released
 
 
 def release(
@@ -40,21 +40,31 @@ def release(
     python -m vpdb release 2026-11
     python -m vpdb release 2026-11 --commit
     """
+    from pgseed.units import size
     from vpdb import release as engine
+    from vpdb.config import RELEASE_NAME
 
     settings = settings_of(stack)
-    name = checked_name(name)
+    if not RELEASE_NAME.fullmatch(name):
+        raise SettingRefused(
+            f"failed to read release {name!r}: it must be a month as YYYY-MM."
+            " For example: python -m vpdb release 2026-11"
+        )
     plan = engine.plan_release(settings, name)
-    for line in announced(plan):
-        typer.echo(line)
-    if dry_run or plan.action == "nothing":
+    if plan.why_not:
+        typer.echo(f"nothing to do: {plan.why_not}")
+        return
+    typer.echo(f"release {plan.name} with {settings.loader or 'the built-in loader'}:")
+    for file in plan.files:
+        typer.echo(f"  {file.path.name}  {size(file.size_bytes)}  {file.sha256[:12]}")
+    if dry_run:
         return
     # As an exception, so that bulk mode ends before the process does.
     signal.signal(signal.SIGTERM, _end)
     server = server_of(settings)
     with working() as progress:
         released = engine.make_release(
-            server, settings, name, lambda paths: _load(settings, paths, progress), progress
+            server, settings, plan, lambda paths: _load(settings, paths, progress), progress
         )
     for line in told(released):
         typer.echo(line)
@@ -63,41 +73,15 @@ def release(
         typer.echo(f"committed as {made}" if made else "nothing to commit: the backup is the same")
 
 
-def checked_name(name: str) -> str:
-    """Judge a release's name by the rule of the setting of the same name."""
-    from vpdb.config import RELEASE_NAME
-
-    if not RELEASE_NAME.fullmatch(name):
-        raise SettingRefused(
-            f"failed to read release {name!r}: it must be a month as YYYY-MM."
-            " For example: python -m vpdb release 2026-11"
-        )
-    return name
-
-
-def announced(plan: Plan) -> list[str]:
-    """Word a plan: the files by content, the loader; or why there is nothing to do."""
-    from pgseed.units import size
-
-    if plan.action == "nothing":
-        return [f"nothing to do: {plan.reason}"]
-    lines = [f"release {plan.name} with {plan.loader}:"]
-    lines += [
-        f"  {file.path.name}  {size(file.size_bytes)}  {file.sha256[:12]}" for file in plan.files
-    ]
-    return lines
-
-
 def told(released: Released) -> list[str]:
     """Word a release: rows before and after, the file, the commit message."""
     from pgseed.units import count
     from vpdb.cli.dumps import told as told_dump
-    from vpdb.release import commit_message
+    from vpdb.release import commit_message, row_counts
 
     width = max((len(table) for table in released.after), default=0)
     lines = ["rows before and after:"]
-    for table in sorted({*released.before, *released.after}):
-        old, new = released.before.get(table, 0), released.after.get(table, 0)
+    for table, (old, new) in row_counts(released).items():
         lines.append(f"  {table:<{width}}  {count(old):>12}  {count(new):>12}  {new - old:+,}")
     if released.dumped:
         lines += told_dump(released.dumped)
@@ -110,22 +94,20 @@ def _load(settings: Settings, paths: Sequence[Path], progress: Progress) -> None
     """Load by the setting's loader, else by the built-in one with no bad row allowed."""
     from master_data.csv_file import find_files
     from vpdb import loader
-    from vpdb.cli.data import describe, run_load
-    from vpdb.release import DATA_DIR, ReleaseFailed
+    from vpdb.cli.data import DATA_DIR, describe, run_load
+    from vpdb.release import ReleaseFailed
 
     if settings.loader:
         loader.run(settings)
         return
-    known = set(find_files(settings.project_dir / DATA_DIR))
+    known = find_files(settings.project_dir / DATA_DIR)
     foreign = [path.name for path in paths if path not in known]
     if foreign:
         raise ReleaseFailed(
             f"failed to load {', '.join(foreign)}: the built-in loader knows no table of that name."
             f" Move it out of {DATA_DIR}/, or set `loader`"
         )
-    result = run_load(
-        settings, list(paths), dry_run=False, max_rejected=0, encoding=None, progress=progress
-    )
+    result = run_load(settings, list(paths), progress)
     for line in describe(result):
         typer.echo(line)
     if not result.committed:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.backups.download import FetchFailed, checked_url, fetch_backup, without_secrets
+from vpdb.download import FetchFailed, checked_url, fetch_backup, without_secrets
 from vpdb.errors import SettingRefused
 
 DATA = bytes(range(256)) * 8000

@@ -1,0 +1,1 @@
+DELETE FROM {proposed} WHERE line IN (SELECT line FROM {rejected})
