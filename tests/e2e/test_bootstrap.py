@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.project import Project, docker, free_port
-
-pytestmark = pytest.mark.xdist_group("e2e-shell")
+from tests.support.long_run import faults
 
 COUNTS = (2281, 29222)
 
@@ -54,9 +53,7 @@ def test_a_taken_port_is_reported_before_anything_is_made(project: Project) -> N
     assert project.leftovers() == []
 
 
-@pytest.mark.parametrize(
-    "seconds", [4.5, *(pytest.param(s, marks=pytest.mark.faults) for s in (1.5, 3, 6, 8))]
-)
+@pytest.mark.parametrize("seconds", [4.5, *faults(1.5, 3, 6, 8)])
 def test_up_from_nothing_killed_in_the_middle_finishes_the_next_time(
     project: Project, seconds: float
 ) -> None:

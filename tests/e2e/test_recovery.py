@@ -6,8 +6,6 @@ import pytest
 
 from tests.e2e.project import Project, docker
 
-pytestmark = pytest.mark.xdist_group("e2e-pulumi")
-
 COUNTS = (2281, 29222)
 
 

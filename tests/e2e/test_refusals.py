@@ -10,8 +10,6 @@ import pytest
 
 from tests.e2e.project import BACKUP, Project
 
-pytestmark = pytest.mark.xdist_group("e2e-pulumi")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _running(project: Project) -> None:

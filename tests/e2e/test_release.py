@@ -15,8 +15,6 @@ from tests.e2e.project import Project, free_port
 from tests.e2e.test_reload import SEED, stamp_of
 from tests.integration.cli_stack import wait_until
 
-pytestmark = pytest.mark.xdist_group("e2e-pulumi")
-
 ROW = (
     "VP-999999,Neues Präparat 5 mg,MF-0001,Filmtablette,10,Stück,9.90,true,authorised,"
     "2026-01-02,,\n"

@@ -8,8 +8,6 @@ import pytest
 
 from tests.e2e.project import Project, free_port
 
-pytestmark = pytest.mark.xdist_group("e2e-pulumi")
-
 SEED = "seed/pulumi-python:dynamic/velpharma:Seed"
 COUNTS = (2281, 29222)
 

@@ -13,6 +13,7 @@ from tests.integration.conftest import new_stacks
 from tests.support import memory
 from tests.support.backups import without_last_row
 from tests.support.contents import ask
+from tests.support.long_run import faults
 from tests.support.server import REAL_BACKUP, image_tag, running_server
 from vpdb import docker
 
@@ -49,7 +50,7 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arena
 
 @pytest.mark.parametrize(
     "left_mb",
-    [12, *(pytest.param(n, marks=pytest.mark.faults) for n in (0, 1, 2, 4, 8, 16, 20, 24, 28, 32))],
+    [12, *faults(0, 1, 2, 4, 8, 16, 20, 24, 28, 32)],
 )
 def test_a_disk_fills_up_during_a_load(small_disk: tuple[Arena, str], left_mb: int) -> None:
     arena, holder = small_disk

@@ -16,10 +16,11 @@ import pytest
 from pgseed.errors import SeedError
 from tests.faults.conftest import Arena
 from tests.support.contents import ask
+from tests.support.long_run import faults
 from vpdb import docker
 
-QUICK, MANY = range(3), range(3, 45)
-SEEDS = [*QUICK, *(pytest.param(seed, marks=pytest.mark.faults) for seed in MANY)]
+QUICK, MANY = range(2), range(2, 45)
+SEEDS = [*QUICK, *faults(*MANY)]
 # A load of the real backup takes 1.5 s and more on a busy machine; later shots hit nothing.
 LONGEST_S = 2.5
 MINE = "UPDATE vpv4.products SET storage_note = 'mine' WHERE product_id = 1"
@@ -100,9 +101,7 @@ def test_connections_are_cut(arena: Arena, seed: int) -> None:
     check(arena, changed)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(n, marks=pytest.mark.faults) for n in range(1, 12))]
-)
+@pytest.mark.parametrize("seed", [0, *faults(*range(1, 12))])
 def test_two_loads_and_an_undo_at_once(arena: Arena, seed: int) -> None:
     chance, _ = begin(arena, seed)
     arena.stack.ask(MINE)
@@ -138,21 +137,23 @@ def test_the_server_can_be_asked_all_the_time(arena: Arena) -> None:
     assert failed < 20
 
 
+@pytest.mark.parametrize(
+    "delay_ms", [6, 15, 30, *faults(0, 3, 9, 12, 18, 21, 24, 27, *range(33, 60, 3))]
+)
 def test_a_creation_that_is_cut_leaves_neither_files_nor_a_checkpoint_that_fails(
-    arena: Arena,
+    arena: Arena, delay_ms: int
 ) -> None:
     """Ending a session inside CREATE DATABASE can leave files, and pages in memory for them."""
     name = f"{arena.stack.live}_clone_0123456789ab"
-    for delay_ms in range(0, 60, 3):
-        with suppress(psycopg2.Error), arena.server.session("postgres") as creator:
-            timer = threading.Timer(delay_ms / 1000, end_creations, (arena,))
-            timer.start()
-            with creator.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY WAL_LOG")
-        timer.join()
-        arena.run("load", arena.old)
-        arena.has_nothing_left_over()
-        ask(arena.server, "postgres", "CHECKPOINT")
+    with suppress(psycopg2.Error), arena.server.session("postgres") as creator:
+        timer = threading.Timer(delay_ms / 1000, end_creations, (arena,))
+        timer.start()
+        with creator.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY WAL_LOG")
+    timer.join()
+    arena.run("load", arena.old)
+    arena.has_nothing_left_over()
+    ask(arena.server, "postgres", "CHECKPOINT")
 
 
 def end_creations(arena: Arena) -> None:

@@ -11,6 +11,7 @@ import zstandard
 from pgseed.errors import BackupRefused
 from tests.integration.conftest import Stack, new_stacks
 from tests.support.contents import rows_of
+from tests.support.long_run import faults
 from vpdb.server.docker_server import DockerServer
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
@@ -22,7 +23,7 @@ FORMS: dict[str, tuple[tuple[str, ...], Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["COPY", "archive", *faults("inserts", "gzip", "zstd")])
 def test_every_truncation_is_refused(
     form: str, victim: DockerServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -150,8 +150,8 @@ def test_too_large_for_git(stack: Stack) -> None:
     seed = (stack.folder / SEED).read_text(encoding="utf-8")
     path = stack.folder / "backups" / BACKUP.name
     with path.open("w", encoding="utf-8", newline="\n") as out:
-        for _ in range(560):
-            out.write("-- padding\n" * 9000)
+        for _ in range(56):
+            out.write(f"-- {'padding' * 140}\n" * 1000)
         out.write(seed)
     answer = doctor(stack)
     assert answer["backup size"].startswith("warning: ")

@@ -84,7 +84,7 @@ def connection(server: DockerServer) -> Iterator[psycopg2.extensions.connection]
 
 
 @given(FRAGMENTS | TUPLES)
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example("'it''s', E'it\\'s\\\\'")
 @example("'a'), ('b', 'c'), (NULL, -1.5e3")
 @example("'\\', E'\\n\\x41\\101'")
@@ -97,6 +97,20 @@ def connection(server: DockerServer) -> Iterator[psycopg2.extensions.connection]
 def test_statements_the_reader_takes_put_in_the_rows_it_counted(
     connection: psycopg2.extensions.connection, text: str
 ) -> None:
+    put_in(connection, text)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+@given(FRAGMENTS | TUPLES)
+@settings(max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_statements_the_reader_takes_put_in_the_rows_it_counted_in_numbers(
+    connection: psycopg2.extensions.connection, text: str
+) -> None:
+    put_in(connection, text)
+
+
+def put_in(connection: psycopg2.extensions.connection, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "seed.sql"
         path.write_text(f"INSERT INTO vpv4.t VALUES ({text});\n", newline="")

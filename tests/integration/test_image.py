@@ -15,6 +15,7 @@ import pytest
 
 from pgseed.errors import SeedError
 from tests.support import memory
+from tests.support.long_run import faults
 from tests.support.server import CHECKOUT, free_port, image_tag
 from vpdb import docker, image
 from vpdb.docker import DockerFailed
@@ -186,17 +187,6 @@ def test_a_parallel_query_needs_no_larger_shared_memory_of_docker(started: Plain
     connection.close()
 
 
-def test_committed_rows_survive_a_kill(plain: Plain) -> None:
-    plain.run()
-    plain.ask(
-        "INSERT INTO manufacturers (manufacturer_code, name, country_code, city)"
-        " VALUES ('MF-0001', 'Kill GmbH', 'DE', 'Jena')"
-    )
-    docker.run("kill", plain.name)
-    docker.run("start", plain.name)
-    assert plain.ask("SELECT name FROM manufacturers") == [("Kill GmbH",)]
-
-
 def test_an_old_volume_keeps_its_password_and_gets_the_settings_of_the_image(
     plain: Plain,
 ) -> None:
@@ -205,17 +195,15 @@ def test_an_old_volume_keeps_its_password_and_gets_the_settings_of_the_image(
     plain.remove()
     plain.run(password="another")
     assert plain.ask("SHOW wal_level") == [("minimal",)]
-
-
-def test_single_settings_can_be_added_behind_the_file(plain: Plain) -> None:
+    plain.remove()
     conf = "config_file=/etc/postgresql/velpharma.conf"
     plain.run(command=("postgres", "-c", conf, "-c", "work_mem=77MB"))
-    assert plain.ask("SHOW work_mem") == [("77MB",)]
+    assert plain.ask("SHOW work_mem") == [("77MB",)], "single settings can be added behind the file"
     assert plain.ask("SHOW wal_level") == [("minimal",)]
 
 
 @pytest.mark.parametrize("password", ["secret", None])
-@pytest.mark.parametrize("moment_s", [0.3, 0.8, 1.3, 1.8])
+@pytest.mark.parametrize("moment_s", [0.8, *faults(0.3, 1.3, 1.8)])
 def test_a_first_start_that_is_killed_begins_again(
     plain: Plain, moment_s: float, password: str | None
 ) -> None:
@@ -267,7 +255,7 @@ def test_a_failing_init_file_fails_each_start_alike(plain: Plain, tmp_path: Path
     docker.run("wait", plain.name)
 
 
-def test_a_finished_cluster_is_never_begun_again(plain: Plain) -> None:
+def test_a_finished_cluster_survives_kills_and_is_never_begun_again(plain: Plain) -> None:
     plain.run()
     plain.ask(
         "INSERT INTO manufacturers (manufacturer_code, name, country_code, city)"

@@ -185,8 +185,14 @@ BROKEN_ROWS = {
 }
 
 
-@pytest.mark.parametrize("fault", BROKEN_ROWS)
-@pytest.mark.parametrize("form", ["COPY", "inserts"])
+# What a single row breaks is refused by other code where rows are INSERTs; keys are proved later.
+@pytest.mark.parametrize(
+    ("fault", "form"),
+    [
+        *((fault, "COPY") for fault in BROKEN_ROWS),
+        *((fault, "inserts") for fault in ("a check constraint", "a null", "a unique key twice")),
+    ],
+)
 def test_rows_that_break_the_schema_are_refused_and_nothing_is_touched(
     fault: str, form: str, source: Stack, loaded: Stack
 ) -> None:

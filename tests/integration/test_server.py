@@ -12,7 +12,7 @@ import pytest
 
 from pgseed.errors import SeedError, ServerUnreachable
 from tests.support.contents import ask
-from tests.support.server import PASSWORD, image_tag, running_server
+from tests.support.server import PASSWORD, running_server
 from vpdb import docker
 from vpdb.errors import GuardRefused
 from vpdb.server.docker_server import DockerServer
@@ -55,6 +55,7 @@ def test_a_server_without_the_mark_is_refused() -> None:
 
 def test_a_stopped_or_paused_server_is_told_and_a_killed_one_comes_back() -> None:
     with running_server() as server:
+        assert login(server, "velpharma", PASSWORD) == "velpharma", "given at the first start"
         ask(server, "velpdevdb", "CREATE TABLE public.survives AS SELECT 1 AS a")
         docker.run("pause", server.container)
         with pytest.raises(ServerUnreachable, match="docker unpause"):
@@ -151,9 +152,3 @@ def test_our_sessions_ignore_what_a_database_is_set_to(server: DockerServer) -> 
         ask(server, name, "CREATE TABLE public.t AS SELECT pg_sleep(0.01) IS NULL AS slept")
     finally:
         ask(server, "postgres", f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def test_the_password_given_at_the_first_start_works() -> None:
-    assert image_tag()
-    with running_server() as server:
-        assert login(server, "velpharma", PASSWORD) == "velpharma"

@@ -132,10 +132,12 @@ def test_init_files_run_in_order_arguments_reach_the_server_and_data_survives(
     assert docker("logs", container).stdout.count(READY) == 1, "the init files ran again"
 
 
-def test_other_hosts_need_the_password(start: Run) -> None:
+def test_it_has_the_extensions_of_init_and_other_hosts_need_the_password(start: Run) -> None:
     server = start("--env", "POSTGRES_PASSWORD=right")
     wait_for_log(server, READY)
-    query(server, "SELECT 1")
+    wanted = "('pg_trgm', 'unaccent', 'pg_stat_statements', 'pg_prewarm', 'btree_gin')"
+    found = query(server, f"SELECT count(*) FROM pg_available_extensions WHERE name IN {wanted}")
+    assert found == "5"
     template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     address = docker("inspect", "--format", template, server).stdout.strip()
     for password, code in (("right", 0), ("wrong", 2)):
@@ -171,11 +173,3 @@ def test_the_image_says_where_data_and_port_are(base: str) -> None:
     assert "/var/lib/postgresql/data" in said
     assert "5432/tcp" in said
     assert "SIGINT" in said
-
-
-def test_the_extensions_that_init_asks_for_are_there(start: Run) -> None:
-    container = start("--env", "POSTGRES_PASSWORD=x")
-    wait_for_log(container, READY)
-    wanted = "('pg_trgm', 'unaccent', 'pg_stat_statements', 'pg_prewarm', 'btree_gin')"
-    found = query(container, f"SELECT count(*) FROM pg_available_extensions WHERE name IN {wanted}")
-    assert found == "5"
