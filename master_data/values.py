@@ -113,9 +113,9 @@ _CONVERTERS: dict[str, Callable[[Column, str], str]] = {
 
 
 class Values(dict[str, str]):
-    """One column's values on their way into COPY, a batch at a time: raw ones to COPY's text.
+    """The values of one column of a CSV file, each with its text for COPY.
 
-    Most values come often, so each is judged once, when it is first asked for; free text is all
+    Most values come often, so each is judged once, when it is first asked for. Free text is all
     different, so a batch of it is treated as one long text.
     """
 
