@@ -1,4 +1,4 @@
-"""`python3 bootstrap.py bench`: measure, print the table, or write it into the README."""
+"""`python3 bootstrap.py bench`: measure, print the table, or write it into the documents."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from benchmarks import machine, readme, report
-from benchmarks.bench import say
+from benchmarks import documents, machine, report
 from benchmarks.measure import chosen
 from benchmarks.rows import ROWS, Result
-from benchmarks.run import measure_all, plan
+from benchmarks.run import Wish, measure_all, plan
+from benchmarks.shell import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,40 +30,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name:18} {ROWS[name].what}")
         return 0
     if options.render:
-        readme.render()
+        documents.render()
         return 0
-    if not options.write_readme:
-        return _measure(names, options.scale, options.runs, as_json=options.json, store=False)
+    if options.against and options.write_figures:
+        print("failed to choose: --against compares, its figures are not kept", file=sys.stderr)
+        return 2
+    wish = Wish(options.runs, options.scale, options.against, options.on_disk)
+    if not options.write_figures:
+        return _measure(names, wish, as_json=options.json)
     # Without a choice: the bars, then how the loads grow with the data.
-    exit_code = _measure(names, options.scale, options.runs, as_json=False, store=True)
+    exit_code = _measure(names, wish, store=True)
     if options.rows is None and options.scale is None:
-        for scale, rows in readme.GROWTH.items():
-            exit_code |= _measure(list(rows), scale, options.runs, as_json=False, store=True)
-    readme.render()
+        for scale, rows in documents.GROWTH.items():
+            exit_code |= _measure(list(rows), replace(wish, scale=scale), store=True)
+    documents.render()
     return exit_code
 
 
-def _measure(names: list[str], scale: int | None, runs: int, *, as_json: bool, store: bool) -> int:
+def _measure(names: list[str], wish: Wish, *, as_json: bool = False, store: bool = False) -> int:
     if machine.warning():
         say(machine.warning())
     about = machine.describe()
     results: list[Result] = []
     failures: list[str] = []
-    for found, failure in measure_all(names, scale, runs):
+    for found, failure in measure_all(names, wish):
         results += found
         if store:
-            readme.store(found, about)
+            documents.store(found, about)
         if failure:
             failures.append(failure)
     if as_json:
         document = {"machine": about, "results": report.to_document(results), "failed": failures}
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        sizes = {size for _, _, size in plan(names, scale)}
-        report.print_table(results, readme.heading(about, sizes))
+        sizes = {size for _, _, size in plan(names, wish.scale)}
+        report.print_table(results, documents.heading(about, sizes))
     for failure in failures:
         print(f"failed to measure {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _checkout(text: str) -> Path:
+    folder = Path(text).resolve()
+    if not (folder / "Pulumi.yaml").is_file():
+        raise argparse.ArgumentTypeError(f"{text} is no checkout of this project")
+    return folder
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,17 +90,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these rows (see --list)")
     parser.add_argument(
-        "--runs", type=int, default=5, metavar="N", help="rounds that count (default 5)"
+        "--runs", type=int, default=9, metavar="N", help="rounds that count (default 9)"
+    )
+    parser.add_argument(
+        "--against",
+        type=_checkout,
+        metavar="FOLDER",
+        help="take turns with another checkout, an older commit's say; print here over there",
+    )
+    parser.add_argument(
+        "--on-disk",
+        action="store_true",
+        help="also at the real size keep servers' volumes on the disk, and rest behind deletions",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, every run in it")
     parser.add_argument("--list", action="store_true", help="name the rows and stop")
     parser.add_argument(
-        "--write-readme",
+        "--write-figures",
         action="store_true",
-        help="keep the results in benchmarks/results.json, write them and the plot into README.md",
+        help="keep the results in benchmarks/results.json, write them into the documents",
     )
     parser.add_argument(
-        "--render", action="store_true", help="write README.md anew from results.json, no run"
+        "--render", action="store_true", help="write the documents from results.json, no run"
     )
     return parser
 

@@ -1,10 +1,10 @@
-"""The generated master data as backups of any size, kept from run to run."""
+"""The data that is loaded: generated master data of any size, many small tables, their changes."""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,14 @@ from pgseed.backup.reader import read_backup
 from sample_data import generated_files
 
 CACHE = CHECKOUT / ".velpharma" / "bench"
-# Where values are set anew: in a small table, and in the one that has most of the bytes.
-_CHANGED = (("vpv4.manufacturers", "email"), ("vpv4.adverse_drug_reactions", "description"))
+_SMALL_TABLES, _SMALL_ROWS = 1_200, 20
+
+# ASCII words in the first row of each table that counts: the one with most of the bytes, and every
+# small one. A table's rows stand in one COPY, or in an INSERT each.
+_WORDS = re.compile(
+    rb"(?:COPY vpv4\.(?:adverse_drug_reactions|small_\d+) [^\n]*\n[^\n]*?\t"
+    rb"|INSERT INTO vpv4\.adverse_drug_reactions [^\n]*?')([A-Za-z]+ [A-Za-z ]{5,})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Size:
 
 
 def backup_of_scale(scale: int) -> Path:
-    """Give the backup with `scale` times the real rows; generated once (25 s at 30)."""
+    """Return the backup with `scale` times the real rows; generated once (25 s at 30)."""
     path = _backup_path(scale)
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +46,7 @@ def backup_of_scale(scale: int) -> Path:
 
 
 def csvs_of_scale(scale: int) -> list[Path]:
-    """Give the CSV files with `scale` times the real rows, in the order of the tables."""
+    """Return the CSV files with `scale` times the real rows, in the order of the tables."""
     folder = CACHE / f"csv-{_generator()}-{scale}"
     done = folder / ".complete"
     if not done.is_file():
@@ -50,11 +56,41 @@ def csvs_of_scale(scale: int) -> list[Path]:
 
 
 def size_of(scale: int) -> Size | None:
-    """Tell how much data a scale means; None where no backup of it has been generated."""
+    """Return how much data a scale means; None where no backup of it has been generated."""
     path = _backup_path(scale)
     if not path.is_file():
         return None
     return Size(scale, path.stat().st_size, read_backup(path, schema="vpv4").rows)
+
+
+def small_tables_schema() -> str:
+    """Return SQL that makes 1,200 tables, each with two indexes and a foreign key."""
+    tables = [
+        f"CREATE TABLE small_{number} (id integer PRIMARY KEY, code text NOT NULL UNIQUE,"
+        f" note text, parent integer NOT NULL REFERENCES small_{max(1, number // 10)});"
+        for number in range(1, _SMALL_TABLES + 1)
+    ]
+    return "\n".join(
+        [
+            "BEGIN;",
+            "CREATE SCHEMA vpv4 AUTHORIZATION velpharma;",
+            "SET LOCAL ROLE velpharma;",
+            "SET LOCAL search_path TO vpv4;",
+            *tables,
+            "COMMIT;\n",
+        ]
+    )
+
+
+def small_tables_backup() -> str:
+    """Return a backup with a few rows for each of those tables."""
+    lines = []
+    for number in range(1, _SMALL_TABLES + 1):
+        lines.append(f"COPY vpv4.small_{number} (id, code, note, parent) FROM stdin;")
+        for row in range(1, _SMALL_ROWS + 1):
+            lines.append(f"{row}\tC{number}-{row}\tnote on entry {row}\t{row}")
+        lines.append("\\.")
+    return "\n".join([*lines, "--", "-- PostgreSQL database dump complete", "--\n"])
 
 
 def _backup_path(scale: int) -> Path:
@@ -71,55 +107,28 @@ def _generator() -> str:
 
 
 class ChangingBackup:
-    """A copy of a backup in which values are set anew, in place: the next content."""
+    """A backup in which values are set anew, in place: the next content."""
 
-    def __init__(self, source: Path, copy: Path) -> None:
-        self.path = copy
-        copy.unlink(missing_ok=True)
-        shutil.copyfile(source, copy)
-        self._places = [_find_place(copy, table, column) for table, column in _CHANGED]
-        self._count = 0
-        self._before = self._now = (0,) * len(self._places)
-        self._write(self._now)
+    def __init__(self, path: Path) -> None:
+        """Find the values in a backup; the file itself is changed."""
+        self.path = path
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            self._places = [match.span(1) for match in _WORDS.finditer(text)]
+        if not self._places:
+            raise ValueError(f"failed to find rows to change in {path}")
+        self._version = 0
 
     def change(self) -> None:
-        """Make it next month's: most rows are in tables that differ."""
-        self._become(*(self._count + 1 for _ in self._places))
-
-    def mend(self) -> None:
-        """Make it one in which a single row of a small table differs, as a mended mistake does."""
-        self._become(self._count + 1, *self._now[1:])
+        """Make it next month's: most bytes are in tables that differ."""
+        self._version += 1
+        self._write(self._version)
 
     def go_back(self) -> None:
         """Make it the content before the newest one, as another git branch may hold it."""
-        self._write(self._before)
+        self._write(self._version - 1)
 
-    def _become(self, *versions: int) -> None:
-        self._count += 1
-        self._before, self._now = self._now, versions
-        self._write(versions)
-
-    def _write(self, versions: tuple[int, ...]) -> None:
+    def _write(self, version: int) -> None:
         with self.path.open("r+b") as file:
-            for (offset, width), version in zip(self._places, versions, strict=True):
-                file.seek(offset)
-                file.write(f"{version:0{width}x}".encode())
-
-
-def _find_place(path: Path, table: str, column: str) -> tuple[int, int]:
-    """Find the ASCII words that a column of a table's first row begins with: offset and length."""
-    copy = f"COPY {table} ".encode()
-    with path.open("rb") as file:
-        for line in file:
-            if line.startswith(copy):
-                columns = line[line.index(b"(") + 1 : line.index(b")")].split(b", ")
-                start = file.tell()
-                break
-        else:
-            raise ValueError(f"failed to find the rows of {table} in {path}")
-        fields = next(file).split(b"\t")
-    at = columns.index(column.encode())
-    words = re.match(rb"[A-Za-z ]{6,}", fields[at])
-    if words is None:
-        raise ValueError(f"failed to find words in {column} of the first row of {table} in {path}")
-    return start + sum(len(field) + 1 for field in fields[:at]), words.end()
+            for start, end in self._places:
+                file.seek(start)
+                file.write(f"{version:0{end - start}x}".encode())

@@ -30,6 +30,14 @@ class Contender:
         """Make a contender of which one value is read off."""
         return cls((name,), lambda: {name: run()}, prepare)
 
+    def marked(self, mark: str) -> Contender:
+        """Return the same contender with a mark behind each of its names."""
+        return Contender(
+            tuple(name + mark for name in self.names),
+            lambda: {name + mark: value for name, value in self.run().items()},
+            self.prepare,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -57,7 +65,7 @@ def interleave(
     warm_up: int = 1,
     say: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, Series]:
-    """Run all contenders in turn, round after round (A B A B …); give each one's values.
+    """Run all contenders in turn, round after round (A B A B …), and return each one's values.
 
     A machine that slows down for a while then slows all of them down. The values of the first
     `warm_up` rounds (cold caches, first imports) are thrown away.
@@ -83,7 +91,7 @@ def ratios(top: Series, bottom: Series) -> Series:
 
 
 def chosen(wanted: Iterable[str] | None, known: Mapping[str, object]) -> list[str]:
-    """Give the names wanted, in the order known; all of them without a wish.
+    """Return the names wanted, in the order known; all of them without a wish.
 
     Raises ValueError that names the unknown one and what there is.
     """

@@ -18,7 +18,6 @@ _COLOURS = {
     "cached reload": "#56b4e9",
     "psql -f": "#d55e00",
     "pg_restore -j2": "#cc79a7",
-    "bare COPY": "#8a8a8a",
     "dslr restore": "#009e73",
 }
 _STYLE = """
@@ -49,14 +48,14 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Give 1, 2 and 5 of every power of ten within the axis."""
+        """Return 1, 2 and 5 of every power of ten within the axis."""
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         ticks = [step * 10.0**power for power in range(first, last + 1) for step in _STEPS]
         return [tick for tick in ticks if self.low * 0.999 <= tick <= self.high * 1.001]
 
 
 def draw(growth: Mapping[str, Mapping[int, float]], backup_mb: Mapping[int, float]) -> str:
-    """Draw each load's seconds by scale; `backup_mb` labels the scales. Gives the SVG's text."""
+    """Draw each load's seconds by scale; `backup_mb` labels the scales. Returns the SVG's text."""
     lines = {name: dict(line) for name, line in growth.items() if line}
     scales = sorted({scale for line in lines.values() for scale in line})
     times = [seconds for line in lines.values() for seconds in line.values()]

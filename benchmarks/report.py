@@ -84,7 +84,7 @@ def print_table(results: Iterable[Result], heading: str) -> None:
 
 
 def to_document(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Give results as plain values, every single run among them."""
+    """Return results as plain values, every single run among them."""
     return [
         {
             "row": result.row.name,

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.measure import Series, ratios
 
 Unit = Literal["ratio", "s", "MB"]
+
+# What contenders are, where the name is not the command.
+_CONTENDERS = {
+    "up changed": "`pulumi up` with a changed backup",
+    "up edited": "`pulumi up` with a changed schema file",
+    "up no-op": "`pulumi up` that changes nothing",
+    "up from nothing": "`pulumi up` from nothing, image built",
+    "up reset": "the command in `pulumi stack output reloadData`",
+    "up wiped": "the command in `pulumi stack output wipeVolume`",
+    "minimal up": "that of a minimal program",
+    "script": "full reset script",
+    "outage": "time a client cannot connect during a reload, worst run",
+    "build": "load: our build",
+    "pg_restore -j2": "`pg_restore -j2` of a directory dump",
+    "first load": "its first load",
+    "cached reload": "reload of a content whose template exists",
+    "loader memory": "peak anonymous memory of the loading process",
+    "content id": "content id of a backup",
+    "single INSERTs": "one INSERT a round trip, a commit every 1,000",
+    "vpdb load memory": "peak anonymous memory of a load of a million reactions",
+}
+# What rows compare ours with, and is ours as well.
+BASES = frozenset({"up no-op", "first load"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +43,26 @@ class Row:
     """
 
     name: str
-    what: str
     ours: str
-    rival: str | None
-    bar: float | None
-    scale: int
+    rival: str | None = None
+    bar: float | None = None
+    scale: int = 1
     unit: Unit = "ratio"
     worst: bool = False
+    of: str = ""
 
     @property
     def contenders(self) -> tuple[str, ...]:
         return (self.ours,) if self.rival is None else (self.ours, self.rival)
+
+    @property
+    def what(self) -> str:
+        """What is measured, in words."""
+        return " / ".join(map(_described, self.contenders)) + self.of
+
+
+def _described(contender: str) -> str:
+    return _CONTENDERS.get(contender) or f"`{contender.replace('vpdb ', 'python -m vpdb ')}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +73,17 @@ class Result:
     scale: int
     ours: Series
     rival: Series | None
+
+    @classmethod
+    def of(cls, row: Row, scale: int, series: Mapping[str, Series]) -> Result:
+        """Pick a row's two contenders out of an experiment's."""
+        return cls(row, scale, series[row.ours], series[row.rival] if row.rival else None)
+
+    @property
+    def sides(self) -> list[tuple[str, Series]]:
+        """Each side's values by its contender's name."""
+        both = ((self.row.ours, self.ours), (self.row.rival, self.rival))
+        return [(name, series) for name, series in both if name and series]
 
     @property
     def figures(self) -> Series:
@@ -58,154 +102,35 @@ class Result:
 
 
 _ROWS = (
-    Row(
-        "reload",
-        "`pulumi up` with a changed backup / one that changes nothing",
-        "up changed",
-        "up no-op",
-        1.25,
-        1,
-    ),
-    Row(
-        "reload-mended",
-        "`pulumi up` with one row changed / one that changes nothing",
-        "up mended",
-        "up no-op",
-        1.25,
-        1,
-    ),
-    Row(
-        "reload-script",
-        "`pulumi up` with a changed backup / full reset script",
-        "up changed",
-        "script",
-        1.1,
-        1,
-    ),
-    Row(
-        "reset-script", "`python -m vpdb reset` / full reset script", "vpdb reset", "script", 0.3, 1
-    ),
-    Row(
-        "reset-dslr",
-        "`python -m vpdb reset` / `dslr restore`",
-        "vpdb reset",
-        "dslr restore",
-        1.0,
-        1,
-    ),
-    Row(
-        "outage",
-        "time a client cannot connect during a reload, worst run",
-        "outage",
-        None,
-        0.2,
-        1,
-        "s",
-        worst=True,
-    ),
-    Row(
-        "from-nothing",
-        "`pulumi up` from nothing, image built / full reset script",
-        "up from nothing",
-        "script",
-        1.5,
-        1,
-    ),
-    Row(
-        "changes",
-        "looking for local changes in a clean database, as preview does",
-        "local changes",
-        None,
-        0.3,
-        1,
-        "s",
-    ),
-    Row(
-        "status",
-        "`python -m vpdb status` of a database in step",
-        "vpdb status",
-        None,
-        0.5,
-        1,
-        "s",
-    ),
-    Row("load-psql", "load: our build / `psql -f`", "build", "psql -f", 0.35, 30),
-    Row(
-        "load-pg_restore",
-        "load: our build / `pg_restore -j2` of a directory dump",
-        "build",
-        "pg_restore -j2",
-        1.0,
-        30,
-    ),
-    Row(
-        "load-floor",
-        "load: our build / COPY of the same bytes into bare tables",
-        "build",
-        "bare COPY",
-        None,
-        30,
-    ),
-    Row(
-        "mended",
-        "first load of a backup with one row changed / of one with most tables changed",
-        "mended load",
-        "first load",
-        None,
-        30,
-    ),
-    Row(
-        "cached",
-        "reload of a content whose template exists / its first load",
-        "cached reload",
-        "first load",
-        0.15,
-        30,
-    ),
-    Row(
-        "cached-dslr",
-        "reload of a content whose template exists / `dslr restore`",
-        "cached reload",
-        "dslr restore",
-        1.0,
-        30,
-    ),
-    Row(
-        "memory",
-        "peak anonymous memory of the loading process",
-        "loader memory",
-        None,
-        150,
-        30,
-        "MB",
-        worst=True,
-    ),
-    Row(
-        "content-id",
-        "content id of a backup / `sha256sum` of it",
-        "content id",
-        "sha256sum",
-        1.5,
-        30,
-    ),
-    Row("dump", "`python -m vpdb dump` / `pg_dump`", "vpdb dump", "pg_dump", 1.3, 30),
-    Row(
-        "csv",
-        "`python -m vpdb load` / one INSERT a round trip, a commit every 1,000",
-        "vpdb load",
-        "single INSERTs",
-        0.1,
-        1,
-    ),
-    Row(
-        "csv-memory",
-        "peak anonymous memory of a load of a million reactions",
-        "vpdb load memory",
-        None,
-        200,
-        35,
-        "MB",
-        worst=True,
-    ),
+    Row("reload", "up changed", "up no-op", 1.25),
+    Row("schema-edit", "up edited", "up no-op", 1.4),
+    Row("minimal", "up no-op", "minimal up", 1.25),
+    Row("reload-script", "up changed", "script", 1.1),
+    Row("reset-script", "vpdb reset", "script", 0.3),
+    Row("reset-dslr", "vpdb reset", "dslr restore", 1.0),
+    Row("outage", "outage", bar=0.2, unit="s", worst=True),
+    Row("from-nothing", "up from nothing", "script", 1.4),
+    Row("load-psql", "build", "psql -f", 0.35, scale=30),
+    Row("load-pg_restore", "build", "pg_restore -j2", 1.0, scale=30),
+    Row("small-tables", "build", "psql -f", 1.0, of=" of 1,200 small tables"),
+    Row("inserts", "build", "psql -f", 1.0, of=" of 34,818 single INSERTs"),
+    Row("cached", "cached reload", "first load", 0.15, scale=30),
+    Row("cached-dslr", "cached reload", "dslr restore", 1.0, scale=30),
+    Row("memory", "loader memory", bar=150, scale=30, unit="MB", worst=True),
+    Row("content-id", "content id", "sha256sum", 1.5, scale=30),
+    Row("dump", "vpdb dump", "pg_dump", 1.3, scale=30),
+    Row("csv", "vpdb load", "single INSERTs", 0.1),
+    Row("csv-memory", "vpdb load memory", bar=200, scale=35, unit="MB", worst=True),
+    Row("status", "vpdb status", bar=0.4, unit="s"),
+    Row("help", "vpdb --help", bar=0.2, unit="s"),
+    Row("preview", "pulumi preview", unit="s"),
+    Row("previewed-up", "pulumi up", unit="s"),
+    Row("doctor", "vpdb doctor", unit="s"),
+    Row("snapshot", "vpdb snapshot", unit="s"),
+    Row("restore", "vpdb restore", unit="s"),
+    Row("dump-1x", "vpdb dump", unit="s"),
+    Row("verify", "vpdb verify", unit="s"),
+    Row("up-reset", "up reset", unit="s"),
+    Row("up-wiped", "up wiped", unit="s"),
 )
 ROWS: dict[str, Row] = {row.name: row for row in _ROWS}

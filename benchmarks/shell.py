@@ -26,7 +26,7 @@ def run(
     stdin: Path | None = None,
     stdout: Path | None = None,
 ) -> str:
-    """Run a command; give its standard output, or write it to a file. Raises CommandFailed."""
+    """Run a command; return its standard output, or write it to a file. Raises CommandFailed."""
     with open(stdin or os.devnull, "rb") as source, open(stdout or os.devnull, "wb") as target:  # noqa: PTH123 - either may be the null device
         done = subprocess.run(
             command,
@@ -51,10 +51,15 @@ def timed(
     stdin: Path | None = None,
     stdout: Path | None = None,
 ) -> float:
-    """Run a command; give the seconds it took. Raises CommandFailed."""
+    """Run a command; return the seconds it took. Raises CommandFailed."""
     start = time.perf_counter()
     run(*command, cwd=cwd, env=env, stdin=stdin, stdout=stdout)
     return time.perf_counter() - start
+
+
+def say(text: str) -> None:
+    """Tell on stderr how far it is; stdout is for the table."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def docker(*arguments: str) -> str:
@@ -78,7 +83,7 @@ def free_port() -> int:
 
 
 def tool_environment() -> dict[str, str]:
-    """Give the environment in which `pulumi` is found: the caller's, or bootstrap.py's."""
+    """Return the environment in which `pulumi` is found: the caller's, or bootstrap.py's."""
     env = dict(os.environ)
     if shutil.which("pulumi") is None:
         script = run(sys.executable, "bootstrap.py", "env")

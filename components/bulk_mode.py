@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.engine_command import engine_command
+from components.engine_command import EngineCommandArgs, engine_command
 from components.seed import Seed
 from components.server import PostgresServer
 from vpdb.config import Settings
@@ -28,12 +28,14 @@ class BulkMode(pulumi.ComponentResource):
         super().__init__("velpharma:index:BulkMode", name, {}, opts)
         engine_command(
             name,
-            args.settings,
-            create=["bulk", "on"],
-            delete=["bulk", "off", "--if-there"],
-            # A reload ends bulk mode, so new content switches it on again.
-            triggers=[args.seed.content_id],
-            opts=pulumi.ResourceOptions(
+            EngineCommandArgs(
+                settings=args.settings,
+                create=["bulk", "on"],
+                delete=["bulk", "off", "--if-there"],
+                # A reload ends bulk mode, so new content switches it on again.
+                triggers=[args.seed.content_id],
+            ),
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[args.server.container, args.seed],
                 # A volume that goes takes the mode with it. Not so a replaced container: with

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.engine_command import engine_command
+from components.engine_command import EngineCommandArgs, engine_command
 from components.server import PostgresServer
 from vpdb.config import Settings
 
@@ -28,11 +28,11 @@ class Dump(pulumi.ComponentResource):
         super().__init__("velpharma:index:Dump", name, {}, opts)
         engine_command(
             name,
-            args.settings,
-            create=["dump"],
-            triggers=[args.settings.dump],
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.server.container, *args.after]
+            EngineCommandArgs(
+                settings=args.settings,
+                create=["dump"],
+                triggers=[args.settings.dump],
             ),
+            pulumi.ResourceOptions(parent=self, depends_on=[args.server.container, *args.after]),
         )
         self.register_outputs({})

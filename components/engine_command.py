@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -17,17 +18,21 @@ from vpdb.config import Settings
 INTERPRETER = [sys.executable, "-c"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCommandArgs:
+    """`create` and `delete` are arguments of `python -m vpdb`; a changed trigger runs it again."""
+
+    settings: Settings
+    create: Sequence[str]
+    delete: Sequence[str] = ()
+    triggers: Sequence[Any] = ()
+    environment: Mapping[str, pulumi.Input[str]] | None = None
+
+
 def engine_command(
-    name: str,
-    settings: Settings,
-    *,
-    create: Sequence[str],
-    delete: Sequence[str] = (),
-    triggers: Sequence[Any] = (),
-    environment: Mapping[str, pulumi.Input[str]] | None = None,
-    opts: pulumi.ResourceOptions,
+    name: str, args: EngineCommandArgs, opts: pulumi.ResourceOptions
 ) -> command.local.Command:
-    """Declare a command resource; `create` and `delete` are arguments of `python -m vpdb`.
+    """Declare a command resource.
 
     Its standard output goes into the state, so these commands print summaries, never rows. Without
     an `update` a changed input runs `create` again: each of them is safe to repeat.
@@ -35,10 +40,10 @@ def engine_command(
     return command.local.Command(
         name,
         interpreter=INTERPRETER,
-        create=_line(settings, create),
-        delete=_line(settings, delete) if delete else None,
-        triggers=list(triggers),
-        environment=environment,
+        create=_line(args.settings, args.create),
+        delete=_line(args.settings, args.delete) if args.delete else None,
+        triggers=list(args.triggers),
+        environment=args.environment,
         dir=str(PROJECT_DIR),
         # The output of an earlier run is no input of the next one.
         add_previous_output_in_env=False,

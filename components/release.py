@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.engine_command import engine_command
+from components.engine_command import EngineCommandArgs, engine_command
 from components.server import PostgresServer
 from vpdb.config import PASSWORD_VARIABLE, Settings
 from vpdb.release import CsvInput, Plan
@@ -31,14 +31,14 @@ class Release(pulumi.ComponentResource):
         plan = args.plan
         engine_command(
             name,
-            args.settings,
-            create=["release", plan.name],
-            triggers=[plan.name, *(described(file) for file in plan.files)],
-            # For an external loader; the command line cannot read an encrypted password.
-            environment={PASSWORD_VARIABLE: pulumi.Output.secret(args.settings.password)},
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.server.container, *args.after]
+            EngineCommandArgs(
+                settings=args.settings,
+                create=["release", plan.name],
+                triggers=[plan.name, *(described(file) for file in plan.files)],
+                # For an external loader; the command line cannot read an encrypted password.
+                environment={PASSWORD_VARIABLE: pulumi.Output.secret(args.settings.password)},
             ),
+            pulumi.ResourceOptions(parent=self, depends_on=[args.server.container, *args.after]),
         )
         self.register_outputs({})
 

@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-HJKSThlsu]|\x1b\][^\x07]*\x07|\x1b[=>78
 
 
 def run_on_terminal(command: list[str], *, end_after_s: float | None = None) -> str:
-    """Run a command on a terminal of its own; give what it wrote. `q` is typed after the time."""
+    """Run a command on a terminal of its own; return what it wrote. `q` is typed after the time."""
     parent, child = pty.openpty()
     ioctl(child, TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
@@ -71,7 +71,7 @@ def draw(name: str, title: str, output: str, *, most_lines: int = ROWS) -> None:
 
 
 def last_screen(output: str) -> str:
-    """Give the last frame of a full-screen program: what follows its last move to the top."""
+    """Return the last frame of a full-screen program: what follows its last move to the top."""
     frames = re.split(r"\x1b\[H", output)
     return max(frames[-3:], key=len) if len(frames) > 1 else output
 
@@ -82,7 +82,7 @@ def main() -> None:
     original = BACKUP.read_bytes()
     sql = "UPDATE vpv4.products SET name = name || ' forte' WHERE product_id < 4"
     try:
-        BACKUP.write_bytes(with_more_rows(original))
+        BACKUP.write_bytes(with_fewer_rows(original))
         subprocess.run([*vpdb, "psql", "-q", "-c", sql], cwd=PROJECT_DIR, check=True)
         draw("preview", "pulumi preview --diff", run_on_terminal([*pulumi, "preview", "--diff"]))
         draw("status", "python -m vpdb status", run_on_terminal([*vpdb, "status"]))
@@ -95,8 +95,8 @@ def main() -> None:
         subprocess.run([*pulumi, "up", "--yes", "--skip-preview"], cwd=PROJECT_DIR, check=True)
 
 
-def with_more_rows(backup: bytes) -> bytes:
-    """Give the backup as next month's might be: two reaction rows fewer at the table's end."""
+def with_fewer_rows(backup: bytes) -> bytes:
+    """Return the backup as another month's might be: two reaction rows fewer at the end."""
     start = backup.index(b"COPY vpv4.adverse_drug_reactions")
     end = backup.index(b"\n\\.\n", start)
     shortened = backup[start:end].rsplit(b"\n", 2)[0]

@@ -83,22 +83,3 @@ def while_heard(progress: Progress) -> Progress:
             progress(phase, done, total)
 
     return report
-
-
-def rewrite_line(stream: TextIO | None = None, *, every_s: float = 0.1) -> Progress:
-    """Give a progress for a terminal: one line, written anew; a new phase begins a new line."""
-    out = stream or sys.stderr
-    meter = Meter(every_s=every_s)
-    current = ""
-
-    def report(phase: str, done: int, total: int) -> None:
-        nonlocal current
-        text = meter.line(phase, done, total)
-        if text is not None:
-            name = phase.partition(":")[0]
-            lead = "\n" if current and current != name else "\r"
-            current = name
-            out.write(f"{lead}{text}\x1b[K")
-            out.flush()
-
-    return report

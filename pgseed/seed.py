@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ class Seed:
     Raises FileMissing for a missing file.
     """
 
-    schema_files: tuple[Path, ...]
+    schema_files: Sequence[str | Path]
     owner: str
     schema: str = "public"
     backup: Backup | None = None
@@ -45,6 +45,7 @@ class Seed:
     init_id: str = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "schema_files", tuple(map(Path, self.schema_files)))
         texts = [read_sql(path) for path in self.schema_files]
         before = [read_sql(self.role_file)] if self.role_file else []
         data_hash = self.backup.data_hash if self.backup else ""
@@ -78,7 +79,8 @@ class Seed:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that run before rows come, in their order."""
-        return (*((self.role_file,) if self.role_file else ()), *self.schema_files)
+        role_file = (self.role_file,) if self.role_file else ()
+        return (*role_file, *map(Path, self.schema_files))
 
     @property
     def variables(self) -> dict[str, str]:
@@ -94,10 +96,10 @@ class PlannedSeed:
     read: Callable[[], Seed]
 
 
-def read_sql(path: Path) -> bytes:
+def read_sql(path: str | Path) -> bytes:
     """Read a schema file, line endings aside: a checkout on Windows is the same content."""
     try:
-        return path.read_bytes().replace(b"\r\n", b"\n")
+        return Path(path).read_bytes().replace(b"\r\n", b"\n")
     except FileNotFoundError:
         raise FileMissing(
             f"failed to read {path}: there is no such file. Restore it: git checkout -- {path}"

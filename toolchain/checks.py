@@ -37,10 +37,17 @@ def run(session: Session, rest: Sequence[str]) -> int:
 
 def _static(session: Session, python: str) -> list[str]:
     failed = []
+    lint_imports = str(session.python.parent / "lint-imports")
     for name, command, folder, env in (
         ("ruff check", [python, "-m", "ruff", "check"], session.project, session.env),
         ("ruff format", [python, "-m", "ruff", "format", "--check"], session.project, session.env),
         ("mypy", [python, "-m", "mypy"], session.project, session.env),
+        (
+            "import-linter",
+            [lint_imports],
+            session.project,
+            session.env,
+        ),
         *_go_checks(session),
     ):
         say(name)

@@ -31,6 +31,21 @@ class Holder:
     user: str = "somebody"
 
 
+@dataclass(frozen=True)
+class Lock:
+    """A lock file, who holds it, and whether that one is dead; None for another host's holder."""
+
+    path: Path
+    holder: Holder
+    dead: bool | None
+
+    @property
+    def who(self) -> str:
+        """The holder in words: `process 7 of jan`, and the host where it is another one."""
+        place = "" if self.holder.host == socket.gethostname() else f" on {self.holder.host}"
+        return f"process {self.holder.pid} of {self.holder.user}{place}"
+
+
 def clear_dead(locks: Path, *, wait_s: float = 600) -> None:
     """Remove the locks whose holder is certainly dead; wait while one lives on this machine.
 
@@ -74,8 +89,8 @@ def read_holder(text: str) -> Holder | None:
         return None
 
 
-def judged(locks: Path) -> Iterator[tuple[Path, Holder, bool | None]]:
-    """Return the locks in a folder, who holds them, and whether that one is dead (see is_dead).
+def judged(locks: Path) -> Iterator[Lock]:
+    """Return the locks in a folder, their holders judged (see is_dead).
 
     What cannot be read as a lock is left out.
     """
@@ -86,7 +101,7 @@ def judged(locks: Path) -> Iterator[tuple[Path, Holder, bool | None]]:
         except OSError:
             continue
         if holder:
-            yield path, holder, is_dead(holder, host=here, started_at=process_start)
+            yield Lock(path, holder, is_dead(holder, host=here, started_at=process_start))
 
 
 def remove(lock: Path) -> None:
@@ -98,10 +113,10 @@ def remove(lock: Path) -> None:
 def _sweep(locks: Path) -> list[Holder]:
     """Remove dead holders' locks; give the living holders of this host."""
     living = []
-    for path, holder, dead in judged(locks):
-        if dead:
-            say(f"removing the lock of process {holder.pid}, which was killed")
-            remove(path)
-        elif dead is False:
-            living.append(holder)
+    for lock in judged(locks):
+        if lock.dead:
+            say(f"removing the lock of process {lock.holder.pid}, which was killed")
+            remove(lock.path)
+        elif lock.dead is False:
+            living.append(lock.holder)
     return living

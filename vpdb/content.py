@@ -69,7 +69,7 @@ def choose_content(
     default_backup = project_dir / str(project_defaults(project_dir)[1]["backup"])
     named = settings.backup
     if settings.backup_url and settings.source in ("auto", "backup"):
-        from vpdb.backups.download import fetch_backup  # only where needed: it brings http and ssl
+        from vpdb.download import fetch_backup  # only where needed: it brings http and ssl
 
         named = fetch_backup(
             settings.backup_url,

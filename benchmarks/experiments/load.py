@@ -1,4 +1,4 @@
-"""A large backup into a database: ours, `psql -f`, `pg_restore -j2`, DSLR, and the floor."""
+"""A backup into a database: ours, `psql -f`, `pg_restore -j2`, DSLR."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
-from benchmarks.bench import Bench, temporary_stack
-from benchmarks.data import ChangingBackup, backup_of_scale
+from benchmarks.data import (
+    ChangingBackup,
+    backup_of_scale,
+    small_tables_backup,
+    small_tables_schema,
+)
 from benchmarks.measure import Contender, nothing
 from benchmarks.probes.memory import peak_python_mb
-from benchmarks.rivals.bare_copy import load_bare
 from benchmarks.rivals.dslr import Dslr
-from benchmarks.shell import CHECKOUT, PYTHON, docker, run
-from benchmarks.stack import Stack
-from pgseed.backup.reader import read_backup
+from benchmarks.shell import CHECKOUT, docker, run
+from benchmarks.stack import DATABASE, INIT, SCHEMA, Bench, Stack
 
 _RIVALS = CHECKOUT / "benchmarks" / "rivals"
 _DUMP = "/tmp/bench_dump"
@@ -29,16 +32,12 @@ def load(bench: Bench) -> Iterator[list[Contender]]:
     inside their own process or shell: neither Python's start nor `docker exec` counts. Every run
     begins behind a checkpoint.
     """
-    with temporary_stack() as stack:
-        backup = ChangingBackup(backup_of_scale(bench.scale), stack.backup)
-        stack.up()
-        live = stack.settings.database
+    with bench.stack() as stack:
+        stack.use_backup(backup_of_scale(bench.scale))
+        backup = ChangingBackup(stack.backup)
+        stack.start()
         contenders = [
-            Contender(
-                ("build", "first load"),
-                lambda: _first_load(stack),
-                lambda: _before(stack, backup.change),
-            ),
+            _first_load(stack, backup),
             Contender.single(
                 "cached reload",
                 lambda: _reload(stack, "cloned")["reload"],
@@ -46,42 +45,49 @@ def load(bench: Bench) -> Iterator[list[Contender]]:
                 lambda: _before(stack, backup.go_back),
             ),
         ]
-        if bench.wants("mended load"):
-            contenders.append(
-                Contender.single(
-                    "mended load",
-                    lambda: _reload(stack, "built")["reload"],
-                    lambda: _before(stack, backup.mend),
-                )
-            )
         if bench.wants("dslr restore"):
             dslr = Dslr.on_copy(stack)
             contenders.append(Contender.single("dslr restore", dslr.restore, stack.checkpoint))
         if bench.wants("psql -f"):
-            shutil.copyfile(stack.backup, stack.folder / "data" / "bench.sql")
-            contenders.append(_in_container(stack, "psql -f", "psql_load.sh", "/data/bench.sql"))
+            contenders.append(_psql(stack))
         if bench.wants("pg_restore -j2"):
-            _write_directory_dump(stack, live)
+            pg_dump = ("pg_dump", "-U", "postgres", "-Fd", "-Z0", "-j2", "-f", _DUMP, DATABASE)
+            docker("exec", stack.container, *pg_dump)
             contenders.append(_in_container(stack, "pg_restore -j2", "pg_restore_load.sh", _DUMP))
-        if bench.wants("bare COPY"):
-            blocks = read_backup(stack.backup, schema=stack.settings.db_schema).blocks
-            stack.copy_database("bench_bare")
-            contenders.append(
-                Contender.single(
-                    "bare COPY",
-                    lambda: load_bare(stack.server(), "bench_bare", stack.backup, blocks),
-                    lambda: _without_bare_tables(stack),
-                )
-            )
-        yield bench.keep(contenders)
+        yield contenders
+
+
+@contextmanager
+def small_tables(bench: Bench) -> Iterator[list[Contender]]:
+    """1,200 small tables, by us and by `psql -f`."""
+    with bench.stack() as stack:
+        (stack.folder / INIT / "02-create-schema.sql").write_text(small_tables_schema())
+        (stack.folder / INIT / "03-create-extensions.sql").write_text("SELECT 1;\n")
+        stack.backup.write_text(small_tables_backup())
+        backup = ChangingBackup(stack.backup)
+        stack.start()
+        yield [_first_load(stack, backup), _psql(stack)]
+
+
+@contextmanager
+def single_inserts(bench: Bench) -> Iterator[list[Contender]]:
+    """A backup that holds an INSERT a row, by us and by `psql -f`."""
+    with bench.stack() as stack:
+        stack.use_backup(backup_of_scale(bench.scale))
+        stack.start()
+        pg_dump = ("pg_dump", "-U", "postgres", "--data-only", "--inserts", "--schema", SCHEMA)
+        stack.backup.unlink()
+        run("docker", "exec", stack.container, *pg_dump, DATABASE, stdout=stack.backup)
+        yield [_first_load(stack, ChangingBackup(stack.backup)), _psql(stack)]
 
 
 @contextmanager
 def loader_memory(bench: Bench) -> Iterator[list[Contender]]:
     """The largest Python process of a real `pulumi up` that loads a changed backup."""
-    with temporary_stack() as stack:
-        backup = ChangingBackup(backup_of_scale(bench.scale), stack.backup)
-        stack.up()
+    with bench.stack() as stack:
+        stack.use_backup(backup_of_scale(bench.scale))
+        backup = ChangingBackup(stack.backup)
+        stack.start()
 
         def peak() -> float:
             command = ["pulumi", *stack.up_command, "--non-interactive", "--color=never"]
@@ -90,19 +96,23 @@ def loader_memory(bench: Bench) -> Iterator[list[Contender]]:
         yield [Contender.single("loader memory", peak, backup.change)]
 
 
+def _first_load(stack: Stack, backup: ChangingBackup) -> Contender:
+    def once() -> Mapping[str, float]:
+        times = _reload(stack, "built")
+        return {"build": times["build"], "first load": times["reload"]}
+
+    return Contender(("build", "first load"), once, lambda: _before(stack, backup.change))
+
+
 def _reload(stack: Stack, action: str) -> Mapping[str, float]:
     """Load what the backup holds now, in a process of its own; `action` is what it must be."""
-    command = (str(PYTHON), "-m", "benchmarks.probes.engine", str(stack.folder), stack.name)
-    answer: dict[str, float | str] = json.loads(run(*command, env=stack.env))
+    answer: dict[str, float | str] = json.loads(
+        stack.probe("engine", str(stack.folder), stack.name)
+    )
     done = answer.pop("action")
     if done != action:
         raise AssertionError(f"the engine {done} the content; it should have {action} it")
     return {name: float(seconds) for name, seconds in answer.items()}
-
-
-def _first_load(stack: Stack) -> Mapping[str, float]:
-    times = _reload(stack, "built")
-    return {"build": times["build"], "first load": times["reload"]}
 
 
 def _before(stack: Stack, step: Callable[[], None] = nothing) -> None:
@@ -110,9 +120,16 @@ def _before(stack: Stack, step: Callable[[], None] = nothing) -> None:
     stack.checkpoint()
 
 
+def _psql(stack: Stack) -> Contender:
+    """`psql -f` of a copy of the backup, which stays as it is now."""
+    shutil.copyfile(stack.backup, stack.folder / "data" / "bench.sql")
+    docker("cp", str(stack.folder / INIT), f"{stack.container}:/tmp/init")
+    return _in_container(stack, "psql -f", "psql_load.sh", "/data/bench.sql")
+
+
 def _in_container(stack: Stack, name: str, script: str, source: str) -> Contender:
     """A rival that runs inside the container, on its socket, into a new database each time."""
-    database = f"bench_{script.split('_load')[0]}"
+    database = f"bench_{Path(script).stem}"
     docker("cp", str(_RIVALS / script), f"{stack.container}:/tmp/{script}")
 
     def drop() -> None:
@@ -122,12 +139,3 @@ def _in_container(stack: Stack, name: str, script: str, source: str) -> Contende
         return float(docker("exec", stack.container, "sh", f"/tmp/{script}", database, source))
 
     return Contender.single(name, load_once, drop)
-
-
-def _write_directory_dump(stack: Stack, live: str) -> None:
-    command = ["pg_dump", "-U", "postgres", "-Fd", "-Z0", "-j2", "-f", _DUMP, live]
-    docker("exec", stack.container, *command)
-
-
-def _without_bare_tables(stack: Stack) -> None:
-    stack.psql("DROP SCHEMA IF EXISTS bare CASCADE", "CHECKPOINT", database="bench_bare")

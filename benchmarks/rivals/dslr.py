@@ -14,7 +14,6 @@ from pathlib import Path
 from benchmarks.data import CACHE
 from benchmarks.shell import CHECKOUT, run, timed
 from benchmarks.stack import Stack
-from vpdb.server.docker_server import ADMIN_ROLE
 
 _REQUIREMENTS = CHECKOUT / "benchmarks" / "requirements.txt"
 _SNAPSHOT = "bench"
@@ -30,18 +29,17 @@ class Dslr:
 
     @classmethod
     def on_copy(cls, stack: Stack) -> Dslr:
-        """Give DSLR a database of its own with the content that is live, and a snapshot of it."""
+        """Return DSLR on a database with the content that is live, and a snapshot of it."""
         database = "bench_dslr"
         stack.copy_database(database)
-        server = stack.server()
-        address = f"{server.host}:{server.port}"
-        url = f"postgres://{ADMIN_ROLE}:{server.admin_password}@{address}/{database}"
+        stack.psql("CREATE ROLE dslr SUPERUSER LOGIN PASSWORD 'dslr'")
+        url = f"postgres://dslr:dslr@127.0.0.1:{stack.port}/{database}"
         dslr = cls(database, _installed(), {**stack.env, "DATABASE_URL": url})
         run(str(dslr.command), "snapshot", "--yes", _SNAPSHOT, env=dslr.env)
         return dslr
 
     def restore(self) -> float:
-        """Give the seconds of one `dslr restore`."""
+        """Run `dslr restore`; return the seconds it took."""
         return timed(str(self.command), "restore", _SNAPSHOT, env=self.env)
 
 
@@ -54,14 +52,7 @@ def _installed() -> Path:
         print("installing DSLR into an environment of its own", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         subprocess.run(
-            [
-                folder / "bin" / "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-                _REQUIREMENTS,
-            ],
+            [folder / "bin" / "pip", "install", "--quiet", "-r", _REQUIREMENTS],
             check=True,
             stdout=sys.stderr,
         )

@@ -9,15 +9,14 @@ src/bin/pg_dump/pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c,
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from pgseed.backup import limits
 from pgseed.backup.model import Compression, SkippedStatement
-from pgseed.backup.source import CUSTOM, ZSTD_PIECE, CompressedSource, zstd_decompressor
+from pgseed.backup.source import CUSTOM, PIECE, CompressedSource, decompressor
 from pgseed.sql_names import printable
 
 _OLDEST, _NEWEST = (1, 13), (1, 16)
@@ -83,7 +82,7 @@ class CustomSource(CompressedSource):
         data = self._file.read(size)
         self.consumed += len(data)
         if len(data) < size:
-            raise self._refused("the archive ends early, so it is truncated", "Get the file again")
+            raise self._damaged("the archive ends early, so it is truncated")
         return data
 
     def _byte(self) -> int:
@@ -102,7 +101,7 @@ class CustomSource(CompressedSource):
         if size < 0:
             return None
         if size > _LONGEST_TEXT:
-            raise self._refused("the archive's table of contents is damaged", "Get the file again")
+            raise self._damaged("the archive's table of contents is damaged")
         try:
             return self._exactly(size).decode()
         except UnicodeDecodeError:
@@ -121,7 +120,7 @@ class CustomSource(CompressedSource):
             major, minor = self._version
             raise self._refused(f"its archive version {major}.{minor} is not known", _REWRITE)
         if self._int_size not in (4, 8) or self._offset_size not in (4, 8):
-            raise self._refused("the archive's header is damaged", "Get the file again")
+            raise self._damaged("the archive's header is damaged")
         if archive_format != _FORMAT_CUSTOM:
             raise self._refused("it is a part of another kind of archive than -Fc", _REWRITE)
         # Before 1.15 the header told the level, and gzip was all there was.
@@ -139,7 +138,7 @@ class CustomSource(CompressedSource):
     def _contents(self) -> tuple[Entry, ...]:
         count = self._int()
         if not 0 <= count <= _MOST_ENTRIES:
-            raise self._refused("the archive's table of contents is damaged", "Get the file again")
+            raise self._damaged("the archive's table of contents is damaged")
         return tuple(self._entry() for _ in range(count))
 
     def _entry(self) -> Entry:
@@ -179,35 +178,28 @@ class CustomSource(CompressedSource):
                 )
         if rest := self._file.read(1):
             self.consumed += len(rest)
-            raise self._refused("other bytes follow the archive's end", "Get the file again")
+            raise self._damaged("other bytes follow the archive's end")
         yield b"\n-- PostgreSQL database dump complete\n"
 
     def _data(self, entry: Entry) -> Iterator[bytes]:
         if self._byte() != _BLOCK_DATA or self._int() != entry.number:
-            raise self._refused(
-                f"the archive's rows of {printable(entry.tag)} are not where they belong",
-                "Get the file again",
+            raise self._damaged(
+                f"the archive's rows of {printable(entry.tag)} are not where they belong"
             )
-        unpack: Any = None
-        damaged: type[Exception] = zlib.error
-        if self.compression == "gzip":
-            unpack = zlib.decompressobj()
-        elif self.compression == "zstd":
-            unpack, damaged = zstd_decompressor()
+        stream, fault = None, None
+        if self.compression != "none":
+            stream, fault = decompressor(self.compression, wbits=15)
         while size := self._int():
             if size < 0 or size > limits.ROW:
-                raise self._refused("the archive's rows are damaged", "Get the file again")
+                raise self._damaged("the archive's rows are damaged")
             data = self._exactly(size)
-            if unpack is None:
+            if not stream or not fault:
                 yield data
                 continue
-            # By small pieces, because neither decompressor bounds what comes out of one.
-            for start in range(0, size, ZSTD_PIECE):
+            for start in range(0, size, PIECE):
                 try:
-                    yield unpack.decompress(data[start : start + ZSTD_PIECE])
-                except damaged as error:
-                    raise self._refused(
-                        f"the archive's rows are damaged ({error})", "Get the file again"
-                    ) from error
-        if unpack is not None and not unpack.eof:
-            raise self._refused("the archive's rows end early", "Get the file again")
+                    yield stream.decompress(data[start : start + PIECE])
+                except fault as error:
+                    raise self._damaged(f"the archive's rows are damaged ({error})") from error
+        if stream and not stream.eof:
+            raise self._damaged("the archive's rows end early")

@@ -9,6 +9,7 @@ from pgseed.backup import limits
 from pgseed.backup.lexer import CRLF_REMEDY, Lexer
 from pgseed.backup.model import RowBlock
 from pgseed.backup.statement import Statement, Target
+from pgseed.errors import BackupRefused
 
 _MARK = b"\\."
 
@@ -72,12 +73,8 @@ def copy_block(
     return block, digest
 
 
-def _cut(lexer: Lexer, target: Target, line: int) -> Exception:
-    return lexer.refused(
-        f"it ends inside the rows of {target.name} that start here, so it is truncated",
-        "Get the file again, or write it anew",
-        line=line,
-    )
+def _cut(lexer: Lexer, target: Target, line: int) -> BackupRefused:
+    return lexer.cut(f"the rows of {target.name} that start here", line=line)
 
 
 def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pgseed.backup.archive import CustomSource
 from pgseed.backup.model import Compression, FileState
-from pgseed.backup.source import CUSTOM, GZIP, ZSTD, GzipSource, PlainSource, Source, ZstdSource
+from pgseed.backup.source import CUSTOM, GET_AGAIN, GZIP, ZSTD, PackedSource, PlainSource, Source
 from pgseed.errors import BackupRefused
 
 PLAIN_DUMP = "Write it with `pg_dump --data-only --file=…`"
@@ -99,11 +99,11 @@ def open_source(path: Path, file: BinaryIO) -> Source:
     head = file.read(512)
     file.seek(0)
     if not head:
-        raise BackupRefused(path, "it is empty (0 bytes)", remedy="Get the file again")
+        raise BackupRefused(path, "it is empty (0 bytes)", remedy=GET_AGAIN)
     if head.startswith(GZIP):
-        return GzipSource(path, file, size)
+        return PackedSource(path, file, size, "gzip")
     if head.startswith(ZSTD):
-        return ZstdSource(path, file, size)
+        return PackedSource(path, file, size, "zstd")
     if head.startswith(CUSTOM):
         return CustomSource(path, file, size)
     refuse_foreign(path, head)
@@ -127,5 +127,5 @@ def refuse_foreign(path: Path, head: bytes, *, inside: Compression = "none") -> 
         raise BackupRefused(path, f"{where}it is {what}", remedy="Decompress it once")
     if not head.strip(b" \t\r\n\f\v"):
         raise BackupRefused(
-            path, where + "it begins with nothing but blank space", remedy="Get the file again"
+            path, where + "it begins with nothing but blank space", remedy=GET_AGAIN
         )

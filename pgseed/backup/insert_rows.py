@@ -42,9 +42,7 @@ def insert_target(lexer: Lexer, schema: str, line: int) -> Target:
     while True:
         token = lexer.token()
         if token is None:
-            raise lexer.refused(
-                "it ends inside an INSERT, so it is truncated", "Get the file again", line=line
-            )
+            raise lexer.cut("an INSERT", line=line)
         tokens.append(token)
         if token.is_word("values"):
             break
@@ -187,7 +185,7 @@ def _modifier(lexer: Lexer, opening: Token) -> tuple[bytes, Token | None]:
 
 def _unexpected(lexer: Lexer, token: Token | None) -> BackupRefused:
     if token is None:
-        return lexer.refused("it ends inside an INSERT, so it is truncated", "Get the file again")
+        return lexer.cut("an INSERT")
     return lexer.refused(
         f"`{printable(token.text)}` stands in an INSERT where a plain value belongs",
         "Values are numbers, strings, NULL, true, false and DEFAULT; no expressions",

@@ -122,11 +122,7 @@ class Lexer(Window):
             if match is None:
                 at = max(at, self.base + len(self.buffer) - 1)
                 if not self.fill():
-                    raise self.refused(
-                        "it ends inside a comment, so it is truncated",
-                        "Get the file again",
-                        line=line,
-                    )
+                    raise self.cut("a comment", line=line)
 
     def token(self) -> Token | None:
         """The next token of a statement, behind blank space and comments; None at the end.
@@ -173,11 +169,7 @@ class Lexer(Window):
             length -= self.pos
             self._within_limit()
             if not self.fill():
-                raise self.refused(
-                    f"it ends inside a text that {printable(opening)} opened, so it is truncated",
-                    "Get the file again",
-                    line=line,
-                )
+                raise self.cut(f"a text that {printable(opening)} opened", line=line)
 
     def _closing(self, kind: str, opening: bytes, at: int) -> tuple[int, int]:
         """Where the quoted text ends (0: not in this window), and up to where that is decided."""

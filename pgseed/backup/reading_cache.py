@@ -47,7 +47,9 @@ class ReadingCache:
             state = file_state(file)
             bytes_hash = hashlib.file_digest(file, "sha256").hexdigest()
             refuse_changed(path, file, state)
-        key = hashlib.sha256(f"{bytes_hash} {schema} {self.parser}".encode()).hexdigest()
+        # The name's ending counts for what is said of the file.
+        text = f"{bytes_hash} {path.suffix} {schema} {self.parser}"
+        key = hashlib.sha256(text.encode()).hexdigest()
         reading = self.folder / f"{key[:32]}.json"
         known = _recall(reading)
         if known is not None:

@@ -142,10 +142,7 @@ def read_statement(lexer: Lexer, *, first: Token | None = None) -> Statement:
         token = lexer.token()
         if token is None:
             statement = Statement(lexer, line, tokens)
-            raise statement.refused(
-                f"it ends inside the statement `{statement.text}`, so it is truncated",
-                "Get the file again",
-            )
+            raise lexer.cut(f"the statement `{statement.text}`", line=line)
         if token.is_sign(b";") and not parentheses and not bodies:
             return Statement(lexer, line, tokens)
         if token.kind == "sign":

@@ -6,7 +6,7 @@ import codecs
 
 from pgseed.backup import limits
 from pgseed.backup.files import refuse_foreign
-from pgseed.backup.source import Source
+from pgseed.backup.source import GET_AGAIN, Source
 from pgseed.errors import BackupRefused
 
 _NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=UTF8`")
@@ -63,6 +63,9 @@ class Window:
         return BackupRefused(
             self.source.path, cause, line=self.line() if line is None else line, remedy=remedy
         )
+
+    def cut(self, where: str, *, line: int | None = None) -> BackupRefused:
+        return self.refused(f"it ends inside {where}, so it is truncated", GET_AGAIN, line=line)
 
     # Window
 

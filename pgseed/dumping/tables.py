@@ -115,19 +115,19 @@ def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[st
 
     Raises DumpRefused, because such a dump could be restored nowhere but here.
     """
-    surplus = []
+    unknown = []
     for table in tables:
         known = expected.get(table.qualified)
         if known is None:
-            surplus.append(f"table {table.qualified}")
+            unknown.append(f"table {table.qualified}")
         else:
-            surplus += [
+            unknown += [
                 f"column {table.qualified}.{quote_name(column)}"
                 for column in table.columns
                 if column not in known
             ]
-    if surplus:
-        shown = ", ".join(surplus[:5]) + (f" and {len(surplus) - 5} more" if surplus[5:] else "")
+    if unknown:
+        shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if unknown[5:] else "")
         raise DumpRefused(
             f"failed to dump the database: the project's schema does not have {shown}. Add it"
             " there, or drop it from the database, and dump again"

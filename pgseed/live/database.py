@@ -151,11 +151,11 @@ class LiveDatabase:
             if lacks_spare(template, work.databases(sizes=True), self.policy):
                 make_spare(work.admin, template, self.name)
 
-    def reset(self, read: Callable[[], Seed]) -> LoadResult:
+    def reset(self, read: Callable[[], Seed] | None = None) -> LoadResult:
         """Give it the loaded content anew; local changes are kept aside.
 
-        `read` gives the project's seed; it is asked only where the template of the loaded content
-        is gone. Raises NothingThere when the files have moved on since.
+        `read` gives the seed of the files; it is asked only where the template of the loaded
+        content is gone. Raises NothingThere when the files have moved on since.
         """
         with self.turn(f"reset {self.name}") as work:
             clean_up(work)
@@ -166,6 +166,8 @@ class LiveDatabase:
             if template is not None:
                 # Who resets once is likely to do so again.
                 return replace_live(work, template, "cloned", again=True)
+        if read is None:
+            raise NothingThere(f"failed to reset {self.name}: no template of it is there. Load it")
         seed = read()
         if stamp is not None and stamp.content_id and stamp.content_id != seed.id:
             raise NothingThere(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -23,6 +24,15 @@ BACKUP = "backups/production_backup_data_only.sql"
 PASSWORD = "velpharma"
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What `pulumi preview` says: resource -> operation, without what stays; and the whole text."""
+
+    operations: dict[str, str]
+    text: str
+    warnings: list[str]
+
+
 @dataclass
 class Project:
     """One working copy; `stack` is the stack that commands mean."""
@@ -31,6 +41,10 @@ class Project:
     stack: str
     port: int
     env: dict[str, str] = field(repr=False)
+
+    @property
+    def settings_file(self) -> Path:
+        return self.folder / f"Pulumi.{self.stack}.yaml"
 
     @property
     def container(self) -> str:
@@ -67,12 +81,12 @@ class Project:
     def up(self, *args: str) -> str:
         return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.stack, *args)
 
-    def refused_up(self, *args: str) -> str:
-        """Run an `up` that has to fail; give what it printed."""
-        output = self.pulumi(
-            "up", "--yes", "--skip-preview", "--stack", self.stack, *args, check=False
-        )
+    def refused_up(self, told: str) -> str:
+        """Run an `up` that has to fail with a line like `told`, no traceback; give all it said."""
+        output = self.pulumi("up", "--yes", "--skip-preview", "--stack", self.stack, check=False)
         assert "error" in output, output
+        assert "Traceback" not in output
+        assert re.search(told, output), output
         return output
 
     def bootstrap(self, *args: str, check: bool = True) -> str:
@@ -82,26 +96,46 @@ class Project:
         python = self.folder / ".venv" / "bin" / "python"
         return self.run(str(python), "-m", "vpdb", *args, "--stack", self.stack, check=check)
 
-    def preview(self, *args: str) -> str:
-        return self.pulumi("preview", "--diff", "--stack", self.stack, *args)
+    def diff(self) -> str:
+        """Give what `pulumi preview --diff` shows."""
+        return self.pulumi("preview", "--diff", "--stack", self.stack)
 
-    def planned(self) -> dict[str, str]:
-        """Give the operations that `pulumi preview` plans: resource name -> operation."""
+    def plan(self) -> Plan:
+        """Run `pulumi preview` for what it plans and says."""
         text = self.pulumi("preview", "--json", "--stack", self.stack)
         document = json.loads(text[text.index("{") :])
-        return {
+        operations = {
             step["urn"].rsplit("::", 1)[-1] + "/" + step["urn"].rsplit("::", 2)[-2]: step["op"]
             for step in document.get("steps", [])
             if step["op"] != "same"
         }
+        said = document.get("diagnostics", [])
+        warnings = [note["message"] for note in said if note["severity"] != "info"]
+        return Plan(operations, text, warnings)
 
     def outputs(self) -> dict[str, Any]:
         text = self.pulumi("stack", "output", "--json", "--show-secrets", "--stack", self.stack)
         result: dict[str, Any] = json.loads(text)
         return result
 
-    def config(self, key: str, value: str, *flags: str) -> None:
-        self.pulumi("config", "set", *flags, key, value, "--stack", self.stack)
+    def configure(self, **values: object) -> None:
+        """Write the stack's settings anew: `port` and what is given. The CLI takes 0.5 s a key."""
+        first = self.settings_file.read_text().partition("config:")[0]
+        settings = {"port": self.port, **values}
+        lines = [f"  velpharma:{key}: {json.dumps(value)}\n" for key, value in settings.items()]
+        self.settings_file.write_text(f"{first}config:\n{''.join(lines)}")
+
+    def rest(self) -> None:
+        """Go back to what is committed, with the database up."""
+        self.tidy()
+        self.up()
+
+    def tidy(self) -> None:
+        """Go back to the committed files and to no setting but the port."""
+        self.run("git", "checkout", "-q", "--", ".")
+        for csv in (self.folder / "data").glob("*.csv"):
+            csv.unlink()
+        self.configure()
 
     def query(self, sql: str, *, password: str = PASSWORD) -> list[tuple[Any, ...]]:
         """Ask the live database as the application role."""
@@ -169,9 +203,13 @@ class Project:
     def second_stack(self, stack: str) -> Project:
         return Project(self.folder, stack, free_port(), self.env)
 
-    def remove(self) -> None:
-        """Take away exactly what this stack made, whatever state a test left it in."""
+    def remove(self) -> list[str]:
+        """Destroy this stack, whatever state a test left it in; name what that left behind.
+
+        That goes too: containers, volume, image.
+        """
         self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.stack, check=False)
+        left = self.leftovers()
         self.pulumi("stack", "rm", "--yes", "--force", self.stack, check=False)
         docker("rm", "--force", self.container, check=False)
         docker("volume", "rm", "--force", self.volume, check=False)
@@ -180,6 +218,16 @@ class Project:
         docker("rmi", "--force", image, check=False)
         # A killed pulumi leaves its language host and providers behind; they name the folder.
         subprocess.run(["pkill", "-KILL", "-f", f"{self.folder}( |/|$)"], check=False)
+        return left
+
+    def leftovers(self) -> list[str]:
+        """Name the containers, volumes and networks that the engine has of this stack."""
+        listings = (
+            docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name={self.container}$"),
+            docker("volume", "ls", "--quiet", "--filter", f"name={self.volume}$"),
+            docker("network", "ls", "--format", "{{.Name}}", "--filter", f"name={self.stack}"),
+        )
+        return [name for listing in listings for name in listing.split()]
 
 
 def docker(*args: str, check: bool = True) -> str:
@@ -242,10 +290,10 @@ def tool_environment() -> dict[str, str]:
     return env
 
 
-def new_project(folder: Path, name: str) -> Project:
+def new_project(folder: Path) -> Project:
     """Copy the checkout and make a stack of a unique name in it, on a free port."""
     copy_checkout(folder)
-    project = Project(folder, f"e2e-{name}-{secrets.token_hex(3)}", free_port(), tool_environment())
+    project = Project(folder, f"e2e-{secrets.token_hex(4)}", free_port(), tool_environment())
     project.pulumi("stack", "init", project.stack)
-    project.config("port", str(project.port))
+    project.configure()
     return project

@@ -8,7 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.project import Project
+
+pytestmark = pytest.mark.xdist_group("e2e-pulumi")
 
 
 def locks(project: Project) -> list[Path]:

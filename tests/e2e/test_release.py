@@ -12,8 +12,10 @@ from contextlib import suppress
 import pytest
 
 from tests.e2e.project import Project, free_port
-from tests.e2e.test_reload import SEED, stamp_time
+from tests.e2e.test_reload import SEED, stamp_of
 from tests.integration.cli_stack import wait_until
+
+pytestmark = pytest.mark.xdist_group("e2e-pulumi")
 
 ROW = (
     "VP-999999,Neues Präparat 5 mg,MF-0001,Filmtablette,10,Stück,9.90,true,authorised,"
@@ -23,12 +25,7 @@ ROW = (
 
 @pytest.fixture(scope="module", autouse=True)
 def _running(project: Project) -> None:
-    project.up()
-
-
-def forget(project: Project, *keys: str) -> None:
-    for key in keys:
-        project.pulumi("config", "rm", key, "--stack", project.stack, check=False)
+    project.rest()
 
 
 def tables_in_bulk_mode(project: Project) -> int:
@@ -39,38 +36,29 @@ def tables_in_bulk_mode(project: Project) -> int:
     return int(tables)
 
 
-def test_a_release_without_csvs_does_nothing_and_says_so(project: Project) -> None:
-    project.config("release", "2026-11")
-    try:
-        assert "there are no CSVs" in project.preview()
-        assert project.planned() == {}
-    finally:
-        forget(project, "release")
-
-
 def test_a_release_loads_dumps_and_leaves_the_next_up_nothing_to_do(project: Project) -> None:
+    project.configure(release="2026-11")
+    plan = project.plan()
+    assert "there are no CSVs" in plan.text
+    assert plan.operations == {}
+
     project.vpdb("generate", "--yes")
     products = project.folder / "data" / "products.csv"
     products.write_text(products.read_text(encoding="utf-8") + ROW, encoding="utf-8")
-    project.config("release", "2026-11")
-    try:
-        assert "products.csv sha256:" in project.preview()
-        output = project.up()
-        assert "backups: 2026-11" in output or "2026-11" in output
-        assert project.counts() == (2282, 29222)
-        assert tables_in_bulk_mode(project) == 0
-        assert "VP-999999" in project.backup.read_text(encoding="utf-8")
-        loaded = stamp_time(project)
-        assert project.planned() == {SEED: "update"}, "the dumped database is adopted"
-        project.up()
-        assert stamp_time(project) == loaded, "nothing was reloaded"
-        assert project.planned() == {}
-        first = project.backup.read_bytes()
-        project.up()
-        assert project.backup.read_bytes() == first
-    finally:
-        forget(project, "release")
+    assert "products.csv sha256:" in project.diff()
+    assert "2026-11" in project.up()
+    assert project.counts() == (2282, 29222)
+    assert tables_in_bulk_mode(project) == 0
+    assert "VP-999999" in project.backup.read_text(encoding="utf-8")
+
+    written, loaded = project.backup.read_bytes(), stamp_of(project)
+    assert project.plan().operations == {SEED: "update"}, "the dumped database is adopted"
     project.up()
+    assert stamp_of(project) == loaded, "nothing was reloaded"
+    assert project.backup.read_bytes() == written
+    project.configure()
+    project.up()
+    assert project.plan().operations == {}
     assert project.counts() == (2282, 29222)
 
 
@@ -79,47 +67,37 @@ def test_a_wrong_csv_changes_nothing_and_ends_bulk_mode(project: Project) -> Non
     good = products.read_text(encoding="utf-8")
     before, backup = project.content_hash(), project.backup.read_bytes()
     products.write_text(good.replace("VP-999999,", "VP-999998,").replace("9.90", "cheap"))
-    project.config("release", "2026-12")
+    project.configure(release="2026-12")
     try:
-        output = project.refused_up()
-        assert "products.csv" in output
-        assert "Traceback" not in output
+        project.refused_up(r"products\.csv")
         assert project.content_hash() == before
         assert project.backup.read_bytes() == backup
         assert tables_in_bulk_mode(project) == 0
     finally:
         products.write_text(good, encoding="utf-8")
-        forget(project, "release")
-    project.up()
+        project.configure()
 
 
-def test_bulk_mode_goes_on_and_off_also_together_with_a_new_port(project: Project) -> None:
-    project.config("bulkMode", "true")
-    project.up()
-    assert tables_in_bulk_mode(project) > 0
-    assert project.planned() == {}
-    assert "bulk mode" in project.vpdb("status", check=False)
-    project.config("bulkMode", "false")
-    old_port, project.port = project.port, free_port()
-    project.config("port", str(project.port))
-    project.up()
-    assert tables_in_bulk_mode(project) == 0
-    project.port = old_port
-    project.config("port", str(old_port))
-    project.up()
-    assert project.planned() == {}
-
-
-def test_bulk_mode_outlives_a_reload_that_ends_it(project: Project) -> None:
-    project.config("bulkMode", "true")
-    backup = project.backup.read_bytes()
+def test_bulk_mode_outlives_a_reload_and_goes_off_together_with_a_new_port(
+    project: Project,
+) -> None:
+    backup, old_port = project.backup.read_bytes(), project.port
     try:
+        project.configure(bulkMode="true")
         project.up()
+        assert tables_in_bulk_mode(project) > 0
+        assert "bulk mode" in project.vpdb("status", check=False)
         project.edit_backup("Ibuprofen", "Ibuprofen changed")
         project.up()
         assert tables_in_bulk_mode(project) > 0
+        assert project.plan().operations == {}
+        project.port = free_port()
+        project.configure(bulkMode="false")
+        project.up()
+        assert tables_in_bulk_mode(project) == 0
     finally:
-        forget(project, "bulkMode")
+        project.port = old_port
+        project.configure()
         project.backup.write_bytes(backup)
     project.up()
     assert tables_in_bulk_mode(project) == 0
@@ -127,18 +105,15 @@ def test_bulk_mode_outlives_a_reload_that_ends_it(project: Project) -> None:
 
 def test_a_dump_is_written_once_for_each_label(project: Project) -> None:
     project.query("DELETE FROM vpv4.products WHERE product_number = 'VP-999999'")
-    project.config("dump", "without-the-new-one")
-    try:
-        project.up()
-        written = project.backup.read_bytes()
-        assert b"VP-999999" not in written
-        project.up()
-        assert project.backup.read_bytes() == written
-        assert project.planned() == {}
-    finally:
-        forget(project, "dump")
+    project.configure(dump="without-the-new-one")
     project.up()
-    assert project.planned() == {}
+    written = project.backup.read_bytes()
+    assert b"VP-999999" not in written
+    project.up()
+    assert project.backup.read_bytes() == written
+    assert project.plan().operations == {}
+    project.configure()
+    project.up()
 
 
 # A stand-in for a loader that takes long; it ends by itself some time after its release was killed.
@@ -167,8 +142,8 @@ def begin_slow_release(project: Project, month: str) -> subprocess.Popen[bytes]:
     if not list((project.folder / "data").glob("*.csv")):
         project.vpdb("generate", "--yes")
     loading = project.folder / "loading"
-    project.config("loader", f"{sys.executable} -c {shlex.quote(SLOW_LOADER)}")
-    project.config("release", month)
+    loader = f"{sys.executable} -c {shlex.quote(SLOW_LOADER)}"
+    project.configure(loader=loader, release=month)
     pulumi = subprocess.Popen(
         ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", project.stack],
         cwd=project.folder,
@@ -194,19 +169,20 @@ def test_a_killed_releases_bulk_mode_ends_with_the_next_up_and_shows_no_change_l
         assert tables_in_bulk_mode(project) > 0, "nobody was left to switch it off"
     finally:
         pulumi.kill()
-        forget(project, "release", "loader")
+        project.configure()
     wait_until(lambda: not release_process(project))
-    assert "release 2027-01 was interrupted and left bulk mode on" in project.preview()
-    release = "release/velpharma:index:Release"
-    assert project.planned() == {SEED: "update", release: "delete"}, "no reload"
-    loaded = stamp_time(project)
+    plan, release = project.plan(), "release/velpharma:index:Release"
+    assert "release 2027-01 was interrupted and left bulk mode on" in plan.text
+    assert plan.operations == {SEED: "update", release: "delete"}, "no reload"
+    loaded = stamp_of(project)
     project.up()
     assert options(project) == before
-    assert stamp_time(project) == loaded, "nothing was reloaded"
+    assert stamp_of(project) == loaded, "nothing was reloaded"
     assert (project.counts(), project.backup.read_bytes()) == (counts, backup)
-    assert project.planned() == {}
-    assert "interrupted" not in project.preview()
     project.up("--expect-no-changes")
+    plan = project.plan()
+    assert plan.operations == {}
+    assert "interrupted" not in plan.text
 
 
 def test_bulk_mode_is_off_after_a_pulumi_that_was_killed_in_a_release(project: Project) -> None:
@@ -221,10 +197,10 @@ def test_bulk_mode_is_off_after_a_pulumi_that_was_killed_in_a_release(project: P
             os.kill(maker, signal.SIGKILL)
     finally:
         pulumi.kill()
-        forget(project, "release", "loader")
+        project.configure()
     wait_until(lambda: not release_process(project))
     # Plain `pulumi up` asks for `pulumi cancel` first: the killed one has left its lock.
     project.bootstrap("up", "--stack", project.stack)
     assert options(project) == before
     assert project.backup.read_bytes() == backup
-    assert project.planned() == {}
+    assert project.plan().operations == {}

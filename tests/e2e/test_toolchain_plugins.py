@@ -95,8 +95,7 @@ def test_a_commands_life(project: CommandProject) -> None:
     assert project.up() == {"create": 2}
     assert project.log() == ["create hush-hush"]
 
-    # Nothing changed: neither a preview, nor an up, nor a refresh sees or does anything.
-    project.pulumi("preview", "--expect-no-changes")
+    # Nothing changed: neither an up nor a refresh sees or does anything.
     project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
     assert project.up() == {"same": 2}
     assert project.log() == []
@@ -105,7 +104,7 @@ def test_a_commands_life(project: CommandProject) -> None:
     state = project.pulumi("stack", "export")
     assert "hush-hush" not in state
     assert '"ciphertext"' in state
-    assert project.pulumi("stack", "output", "stdout").strip() == "made first"
+    assert '"stdout": "made first"' in state
     for path in (project.folder / ".state").rglob("*"):
         assert not path.is_file() or b"hush-hush" not in path.read_bytes(), path
 

@@ -380,9 +380,9 @@ class TestLeftovers:
         assert doctor(stack, "--fix")["unfinished loads"] == "ok: none"
 
     def test_what_is_kept_stays_even_beyond_the_settings_number(self, stack: Stack) -> None:
-        stack.psql("UPDATE vpv4.products SET product_name = 'mine'")
+        stack.psql("DELETE FROM vpv4.adverse_drug_reactions")
         assert stack.vpdb("reset", "--yes").returncode == 0
-        databases = "SELECT datname FROM pg_database ORDER BY 1"
+        databases = "SELECT datname FROM pg_database WHERE datname ~ '_(kept|template)_' ORDER BY 1"
         before = stack.psql(databases, database="postgres")
         assert "velpdevdb_kept_" in before
         stack.psql("CREATE DATABASE velpdevdb_build_0123456789ab", database="postgres")

@@ -161,3 +161,9 @@ def test_a_file_that_changes_while_it_is_hashed_is_refused(
     monkeypatch.setattr(hashlib, "file_digest", hash_and_change)
     with pytest.raises(BackupRefused, match="it changed while it was read"):
         read(backup)
+
+
+def test_what_is_said_of_a_name_is_said_of_that_name_alone(backup: Path) -> None:
+    backup.write_bytes(gzip.compress(HARMLESS))
+    assert read(backup).notices == ("the name ends in .sql, the content is gzip",)
+    assert read(backup.rename(backup.with_suffix(".gz"))).notices == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,19 +13,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import data, plot, readme, report
+from benchmarks import data, documents, plot, report
 from benchmarks.experiments import MEASUREMENTS, measurements_for
 from benchmarks.measure import Contender, Series, chosen, interleave, ratios
 from benchmarks.probes.memory import peak_python_mb
 from benchmarks.rows import ROWS, Result, Row, Unit
-from benchmarks.run import plan
+from benchmarks.run import THERE, compared, plan
 from benchmarks.shell import CHECKOUT, CommandFailed, run, timed
 
 
 def row(**changes: object) -> Row:
     values = {
         "name": "a-b",
-        "what": "`a` / `b`",
         "ours": "a",
         "rival": "b",
         "bar": 1.0,
@@ -113,7 +113,7 @@ class TestWording:
         printed = capsys.readouterr().out
         assert "MISSED" in printed
         assert "<= 0.9" in printed
-        assert "**MISSED**" in readme.bars_table([missed])
+        assert "**MISSED**" in documents.bars_table([missed])
 
     def test_a_bar_for_another_size_names_that_size(self) -> None:
         other = Result(row(), 1, Series((1.0,)), Series((1.0,)))
@@ -155,35 +155,49 @@ class TestChoice:
         assert all(name in listed for name in ROWS)
 
 
+class TestComparingCheckouts:
+    def test_a_row_that_names_nobody_else_is_read_off_on_both_sides(self) -> None:
+        names = [row.name for row in compared([ROWS["reload"], ROWS["reload-script"]])]
+        assert names == ["reload", f"reload{THERE}", "up changed", "up no-op"]
+
+    def test_each_of_our_contenders_is_set_beside_the_other_checkouts(self) -> None:
+        (direct,) = compared([ROWS["load-psql"]])
+        assert (direct.ours, direct.rival, direct.bar) == ("build", f"build{THERE}", None)
+
+    def test_memory_is_told_in_megabytes_on_both_sides(self) -> None:
+        assert [row.unit for row in compared([ROWS["memory"]])] == ["MB", "MB"]
+
+    def test_a_marked_contender_runs_the_same_under_other_names(self) -> None:
+        marked = Contender(("part", "whole"), lambda: {"part": 1.0, "whole": 2.0}).marked(THERE)
+        assert marked.run() == {"part there": 1.0, "whole there": 2.0}
+        assert marked.names == ("part there", "whole there")
+
+    def test_figures_of_a_comparison_are_not_kept(self) -> None:
+        assert command_line.main(["--against", str(CHECKOUT), "--write-figures"]) == 2
+
+    def test_what_is_no_checkout_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(SystemExit):
+            command_line.main(["--against", str(tmp_path)])
+
+
 class TestChangingBackup:
     @pytest.fixture
     def backup(self, tmp_path: Path) -> data.ChangingBackup:
-        source = tmp_path / "source.sql"
+        source = tmp_path / "backup.sql"
         source.write_text(
             "COPY vpv4.manufacturers (manufacturer_id, name, email, city) FROM stdin;\n"
-            "1\tBäumler GmbH\tkontakt@baeumler.example\tMünchen\n"
-            "2\tMüntschi S.A.\tkontakt@muentschi.example\tBesançon\n\\.\n"
+            "1\tBäumler GmbH\tkontakt@baeumler.example\tMünchen\n\\.\n"
             "COPY vpv4.adverse_drug_reactions (id, description) FROM stdin;\n"
-            "1\tLong words über all\n\\.\n",
+            "1\tLong words über all\n2\tOther long words\n\\.\n",
             encoding="utf-8",
         )
-        return data.ChangingBackup(source, tmp_path / "copy.sql")
+        return data.ChangingBackup(source)
 
-    def test_a_change_is_in_the_large_table_too(self, backup: data.ChangingBackup) -> None:
+    def test_a_change_is_a_value_of_the_large_table(self, backup: data.ChangingBackup) -> None:
         before = backup.path.read_text(encoding="utf-8")
         backup.change()
         after = backup.path.read_text(encoding="utf-8")
-        assert "\t0000001@baeumler.example\t" in after
-        assert "\t00000000001über all\n" in after
-        assert after == before.replace("0000000@", "0000001@").replace("0über", "1über")
-        assert "kontakt@muentschi" in after
-
-    def test_a_mended_row_is_one_value_of_a_small_table(self, backup: data.ChangingBackup) -> None:
-        backup.change()
-        before = backup.path.read_text(encoding="utf-8")
-        backup.mend()
-        after = backup.path.read_text(encoding="utf-8")
-        assert after == before.replace("0000001@", "0000002@")
+        assert after == before.replace("Long words ü", "00000000001ü")
 
     def test_going_back_gives_the_content_before_and_a_change_a_new_one(
         self, backup: data.ChangingBackup
@@ -194,16 +208,27 @@ class TestChangingBackup:
         backup.go_back()
         assert backup.path.read_bytes() == first
         backup.change()
-        assert b"0000003@" in backup.path.read_bytes()
-
-    def test_the_source_stays_as_it_was(self, backup: data.ChangingBackup) -> None:
-        backup.change()
-        assert b"kontakt@baeumler" in backup.path.with_name("source.sql").read_bytes()
+        assert b"\t00000000003" in backup.path.read_bytes()
 
     def test_a_backup_without_the_table_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "other.sql").write_text("SELECT 1;\n")
-        with pytest.raises(ValueError, match="manufacturers"):
-            data.ChangingBackup(tmp_path / "other.sql", tmp_path / "copy.sql")
+        with pytest.raises(ValueError, match="rows to change"):
+            data.ChangingBackup(tmp_path / "other.sql")
+
+    def test_rows_in_single_inserts_are_changed_too(self, tmp_path: Path) -> None:
+        path = tmp_path / "inserts.sql"
+        path.write_text("INSERT INTO vpv4.adverse_drug_reactions VALUES (1, 'label', 'Two words');")
+        data.ChangingBackup(path).change()
+        assert path.read_text().endswith("(1, 'label', '000000001');")
+
+    def test_every_small_table_has_rows_that_change(self, tmp_path: Path) -> None:
+        path = tmp_path / "small.sql"
+        path.write_text(before := data.small_tables_backup())
+        data.ChangingBackup(path).change()
+        changed = sum(
+            a != b for a, b in zip(before.split("\n"), path.read_text().split("\n"), strict=True)
+        )
+        assert changed == data.small_tables_schema().count("CREATE TABLE") == 1_200
 
 
 GROWTH = {
@@ -243,7 +268,7 @@ class TestPlot:
         ElementTree.fromstring(plot.draw({"first load": {1: 1.0}}, {}))
 
 
-class TestReadme:
+class TestDocuments:
     ABOUT = {
         "processor": "EPYC, 2 cores",
         "memory": "24 GB",
@@ -252,51 +277,52 @@ class TestReadme:
         "python": "3",
     }
 
-    @pytest.fixture
-    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        (tmp_path / "README.md").write_text(
-            f"# Head\n\n{readme._BEGIN}\nold figures\n{readme._END}\n\ntail\n"
-        )
-        for name, file in (
-            ("README", "README.md"),
-            ("RESULTS", "results.json"),
-            ("PLOT", "load-times.svg"),
-        ):
-            monkeypatch.setattr(readme, name, tmp_path / file)
-        return tmp_path
+    TEXT = (
+        "# Head\n\n<!-- figures: begin -->\nformer figures\n<!-- figures: end -->\n\n"
+        "takes <!-- time: up changed -->9 s<!-- -->, not longer\n"
+    )
 
     def result(self, name: str, scale: int, ours: float, theirs: float) -> Result:
         return Result(ROWS[name], scale, Series((ours,)), Series((theirs,)))
 
-    def test_figures_replace_older_ones_between_the_marks_only(self, folder: Path) -> None:
-        readme.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT)
-        readme.store([self.result("load-psql", 30, 4.0, 20.0)], self.ABOUT)
-        readme.store([self.result("cached", 1, 0.5, 1.0)], self.ABOUT)
-        readme.render()
-        text = (folder / "README.md").read_text()
+    def test_figures_replace_older_ones_between_the_marks_only(self, tmp_path: Path) -> None:
+        results = tmp_path / "results.json"
+        documents.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT, results)
+        documents.store([self.result("load-psql", 30, 4.0, 20.0)], self.ABOUT, results)
+        documents.store([self.result("reload", 1, 3.04, 2.5)], self.ABOUT, results)
+        document = documents.load(results)
+        text = documents.rendered(self.TEXT, document)
         assert text.startswith("# Head\n")
-        assert text.endswith("\n\ntail\n")
-        assert "old figures" not in text
+        assert text.endswith("takes <!-- time: up changed -->3.0 s<!-- -->, not longer\n")
+        assert "former" not in text
         assert "| 0.20 | ≤ 0.35 | holds |" in text
         assert "EPYC, 2 cores, 24 GB" in text
-        assert len(json.loads((folder / "results.json").read_text())["results"]) == 2
+        assert len(document["results"]) == 2
+        assert documents.rendered(text, document) == text
 
-    def test_rendering_twice_changes_nothing(self, folder: Path) -> None:
-        readme.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT)
-        readme.render()
-        once = (folder / "README.md").read_bytes()
-        readme.render()
-        assert (folder / "README.md").read_bytes() == once
+    def test_a_time_that_nobody_has_measured_is_refused(self, tmp_path: Path) -> None:
+        results = tmp_path / "results.json"
+        documents.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT, results)
+        with pytest.raises(ValueError, match="the time of up changed"):
+            documents.rendered(self.TEXT, documents.load(results))
 
-    @pytest.mark.usefixtures("folder")
-    def test_another_machine_starts_with_no_figures(self) -> None:
-        readme.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT)
-        readme.store([self.result("dump", 30, 5.0, 20.0)], {**self.ABOUT, "processor": "another"})
-        rows = [entry["row"] for entry in json.loads(readme.RESULTS.read_text())["results"]]
-        assert rows == ["dump"]
+    def test_another_machine_starts_with_no_figures(self, tmp_path: Path) -> None:
+        results, other = tmp_path / "results.json", {**self.ABOUT, "processor": "another"}
+        documents.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT, results)
+        documents.store([self.result("dump", 30, 5.0, 20.0)], other, results)
+        assert [entry["row"] for entry in documents.load(results)["results"]] == ["dump"]
+
+    @pytest.mark.parametrize("path", documents.DOCUMENTS, ids=lambda path: path.name)
+    def test_the_documents_state_the_figures_of_the_results(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert documents.rendered(text, documents.load()) == text
+        assert re.search(r"<!-- (time|figures): ", text)
+
+    def test_the_plot_shows_the_figures_of_the_results(self) -> None:
+        assert documents.drawn(documents.load()) == documents.PLOT.read_text(encoding="utf-8")
 
     def test_growth_gathers_the_medians_of_both_sides_by_size(self) -> None:
-        growth = readme.growth_of(
+        growth = documents.growth_of(
             [
                 self.result("cached", 1, 0.5, 1.0),
                 self.result("cached", 30, 0.9, 6.0),
@@ -305,7 +331,7 @@ class TestReadme:
         )
         assert growth["cached reload"] == {1: 0.5, 30: 0.9}
         assert growth["first load"] == {1: 1.0, 30: 6.0}
-        assert "| **first load** | 1.00 s | 6.00 s |" in readme.growth_table(growth)
+        assert "| **first load** | 1.00 s | 6.00 s |" in documents.growth_table(growth)
 
 
 class TestCommands:

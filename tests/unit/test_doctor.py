@@ -14,6 +14,7 @@ import pytest
 
 from pgseed.databases.stamp import Stamp
 from tests.support.pulumi_lock import write_lock
+from toolchain.stack_lock import Holder, Lock, judged
 from vpdb.config import Settings, load_settings
 from vpdb.doctor import docker, files, pulumi, server
 from vpdb.doctor.docker import last_words
@@ -28,7 +29,6 @@ from vpdb.doctor.facts import (
     Port,
     Postgres,
     SlowLoader,
-    StackLock,
     StackState,
     Team,
     ToolVersions,
@@ -37,12 +37,17 @@ from vpdb.doctor.facts import (
 from vpdb.doctor.finding import Finding, Level, exit_code
 from vpdb.doctor.fixes import FIXES
 from vpdb.doctor.ports import look_at_port
-from vpdb.doctor.pulumi import look_at_state, pending, read_locks
+from vpdb.doctor.pulumi import look_at_state, pending
 from vpdb.doctor.server import slow_loader, wanted_version
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS: Settings = load_settings(CHECKOUT, "dev")
 ID, OTHER_ID = "a" * 64, "b" * 64
+
+
+def a_lock(*, dead: bool | None) -> Lock:
+    return Lock(Path("l"), Holder(7, socket.gethostname(), 0.0, "jan"), dead)
+
 
 STAMP = Stamp(ID, label="backups/x.sql")
 
@@ -123,16 +128,16 @@ CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
      Level.warning, "plugin docker missing instead of 5.2.0", "bootstrap.py up"),
     ("killed up", pulumi.check_last_up,
      replace(WELL, state=StackState(exists=True, pending=("creating server",),
-                               locks=(StackLock(Path("l"), "jan", 7, False),))),
+                               locks=(a_lock(dead=True),))),
      Level.trouble, "left its lock (process 7 of jan) while creating server", "bootstrap.py up"),
     ("half-finished up", pulumi.check_last_up,
      replace(WELL, state=StackState(exists=True, pending=("creating server",))), Level.trouble,
      "interrupted while creating server", "pulumi up --refresh"),
     ("up at work", pulumi.check_last_up,
-     replace(WELL, state=StackState(exists=True, locks=(StackLock(Path("l"), "jan", 7, True),))),
+     replace(WELL, state=StackState(exists=True, locks=(a_lock(dead=False),))),
      Level.note, "at work (process 7 of jan)", ""),
     ("lock of another machine", pulumi.check_last_up,
-     replace(WELL, state=StackState(exists=True, locks=(StackLock(Path("l"), "jan", 7, None),))),
+     replace(WELL, state=StackState(exists=True, locks=(a_lock(dead=None),))),
      Level.note, "at work", ""),
     ("never brought up", pulumi.check_last_up, replace(WELL, state=StackState()), Level.note,
      "never brought up", "bootstrap.py up"),
@@ -396,7 +401,7 @@ class TestPulumiState:
         state = look_at_state(settings, {})
         assert state.exists
         assert state.pending == ("creating server",)
-        assert [(lock.holder, lock.alive) for lock in state.locks] == [("jan", False)]
+        assert [(lock.holder.user, lock.dead) for lock in state.locks] == [("jan", True)]
 
     def test_a_damaged_state_is_named(self, tmp_path: Path) -> None:
         settings = self.lay_out(tmp_path, {})
@@ -405,21 +410,21 @@ class TestPulumiState:
 
     def test_the_lock_of_another_machine_is_not_judged(self, tmp_path: Path) -> None:
         write_lock(tmp_path, pid=1, host="elsewhere")
-        (lock,) = read_locks(tmp_path)
-        assert lock.alive is None
-        assert lock.holder == "jan on elsewhere"
+        (lock,) = judged(tmp_path)
+        assert lock.dead is None
+        assert lock.who == "process 1 of jan on elsewhere"
 
     def test_a_process_that_only_took_over_the_id_does_not_hold_the_lock(
         self, tmp_path: Path
     ) -> None:
         write_lock(tmp_path, pid=os.getpid(), at="2020-01-01T00:00:00.123456789Z")
-        (lock,) = read_locks(tmp_path)
-        assert lock.alive is False
+        (lock,) = judged(tmp_path)
+        assert lock.dead
 
     def test_the_repair_removes_a_dead_ones_lock_whole_and_no_other(self, tmp_path: Path) -> None:
         write_lock(tmp_path, pid=dead_pid())
         write_lock(tmp_path, pid=os.getpid(), name="2", at="2999-01-01T00:00:00Z")
-        facts = replace(WELL, state=StackState(exists=True, locks=tuple(read_locks(tmp_path))))
+        facts = replace(WELL, state=StackState(exists=True, locks=tuple(judged(tmp_path))))
         assert "the lock of the killed" in FIXES["clear_locks"](facts)
         assert {path.name for path in tmp_path.iterdir()} == {"2.json", "2.json.attrs"}
 

@@ -43,7 +43,7 @@ def test_scale_1_has_exactly_the_size_of_the_real_data() -> None:
     assert sum(1 for _ in rows(ADVERSE_DRUG_REACTIONS, size)) == 29_222
 
 
-@pytest.mark.parametrize("scale", [0.001, 0.01, 0.3, 1.7, 3])
+@pytest.mark.parametrize("scale", [0.001, 0.01, 0.3, 1.7])
 def test_any_scale_has_its_exact_number_of_reactions(scale: float) -> None:
     size = Size.of(scale)
     assert sum(1 for _ in rows(ADVERSE_DRUG_REACTIONS, size)) == size.reactions
@@ -124,11 +124,11 @@ def test_terms_refer_only_to_terms_of_the_same_organ_class() -> None:
 
 
 def test_rows_are_produced_one_by_one() -> None:
-    produced = rows(ADVERSE_DRUG_REACTIONS, Size.of(2))
+    produced = rows(ADVERSE_DRUG_REACTIONS, Size.of(0.5))
     next(produced)  # the vocabulary is read and kept
     tracemalloc.start()
     try:
-        assert sum(1 for _ in produced) > 50_000
+        assert sum(1 for _ in produced) > 14_000
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -24,32 +24,35 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_is_made_once_and_made_again_when_it_was_cut_or_broken(project: Path) -> None:
-    logs = project / "logs"
+def test_it_is_made_anew_where_it_was_cut_and_filled_again_for_other_requirements(
+    project: Path,
+) -> None:
+    logs, folder = project / "logs", project / ".venv"
+    mark = folder / "velpharma-requirements"
     assert venv.is_ready(project) is False
-    python = venv.ensure(project, logs)
-    assert venv.is_ready(project) is True
 
-    marked = (project / ".venv" / "velpharma-requirements").stat().st_mtime_ns
+    # Cut in the middle: no mark, and a Python that does not run.
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").write_text("half")
+    cut = folder / "cut"
+    cut.touch()
+    assert venv.is_ready(project) is False
     venv.ensure(project, logs)
-    assert (project / ".venv" / "velpharma-requirements").stat().st_mtime_ns == marked
+    assert venv.is_ready(project) is True
+    assert not cut.exists()
+
+    marked = mark.stat().st_mtime_ns
+    venv.ensure(project, logs)
+    assert mark.stat().st_mtime_ns == marked
 
     # Other requirements: pip runs again, in the same environment.
-    kept = project / ".venv" / "kept"
+    kept = folder / "kept"
     kept.touch()
     (project / "requirements.txt").write_text("# nothing else\n")
     assert venv.is_ready(project) is False
     venv.ensure(project, logs)
     assert venv.is_ready(project) is True
     assert kept.exists()
-
-    # Cut in the middle: no mark, and a Python that does not run.
-    (project / ".venv" / "velpharma-requirements").unlink()
-    python.unlink()
-    python.write_text("half")
-    venv.ensure(project, logs)
-    assert venv.is_ready(project) is True
-    assert not kept.exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vpdb.cli.common import NotConfirmed, Stack, Yes, server_of, settings_of, working
+from vpdb.cli.common import NotConfirmed, Stack, Yes, psql_output, server_of, settings_of, working
 from vpdb.config import Settings
 
 if TYPE_CHECKING:
@@ -128,19 +128,14 @@ def _compare(settings: Settings, production: Production) -> None:
     """Say how the live database's schema differs from production's; exit code 3 when it does."""
     import json
 
-    from vpdb import docker
     from vpdb.azure.schema import as_schema, differences
     from vpdb.queries import query
 
-    command = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1"]
-    command += ["-v", f"schema={settings.db_schema}", "-U", "postgres", "-d", settings.database]
     with working() as progress:
         progress("read production's schema", 0, 0)
         there = as_schema(production.psql("azure_schema"))
         script = query("azure_schema").encode()
-        here = as_schema(
-            json.loads(docker.execute(settings.container, [*command, "-f", "-"], stdin=script))
-        )
+        here = as_schema(json.loads(psql_output(settings, script, "-qAt", "-v", "ON_ERROR_STOP=1")))
     found = differences(there, here)
     for line in found:
         typer.echo(line)

@@ -85,6 +85,15 @@ def finding_server(
         yield found
 
 
+def psql_output(settings: Settings, script: bytes, *flags: str) -> str:
+    """Run a psql script on the live database, in its container, and return what it prints."""
+    from vpdb import docker
+
+    command = ["psql", "--no-psqlrc", *flags, "-v", f"schema={settings.db_schema}"]
+    command += ["-U", "postgres", "-d", settings.database, "-f", "-"]
+    return docker.execute(settings.container, command, stdin=script, timeout_s=120).decode()
+
+
 def found_path(settings: Settings, path: Path) -> Path:
     """Return a path as given, or below the project's folder where only that is there."""
     inside = settings.project_dir / path

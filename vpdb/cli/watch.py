@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgseed.errors import SeedError
-from vpdb.cli.common import Json, Stack, server_of, settings_of
+from vpdb.cli.common import Json, Stack, psql_output, server_of, settings_of
 from vpdb.config import Settings
 
 ANALYZE_SCRIPT = Path("data/analyze-performance.sql")
@@ -103,20 +103,14 @@ def analyze(
 
 
 def _tables(settings: Settings) -> str:
-    """Run the script in the container's psql, which it is made for, and return what it prints."""
-    from vpdb import docker
-
     path = settings.project_dir / ANALYZE_SCRIPT
     try:
-        script = path.read_bytes()
+        return psql_output(settings, path.read_bytes())
     except OSError as error:
         raise SeedError(
             f"failed to read {ANALYZE_SCRIPT}: {error.strerror}."
             f" Restore it: git checkout -- {ANALYZE_SCRIPT}"
         ) from None
-    command = ["psql", "--no-psqlrc", "-v", f"schema={settings.db_schema}", "-U", "postgres"]
-    command += ["-d", settings.database, "-f", "-"]
-    return docker.execute(settings.container, command, stdin=script, timeout_s=120).decode()
 
 
 class Looker:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pgseed.databases.stamp import Stamp
+from toolchain.stack_lock import Lock
 from vpdb.config import Settings
 
 
@@ -44,17 +45,7 @@ class StackState:
     exists: bool = False
     pending: tuple[str, ...] = ()
     """Operations a killed `up` began and never finished, as `creating postgres`."""
-    locks: tuple[StackLock, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StackLock:
-    """A lock file of the stack; `alive` is None when its holder runs on another machine."""
-
-    path: Path
-    holder: str
-    pid: int
-    alive: bool | None
+    locks: tuple[Lock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,9 @@ def _clear_locks(facts: Facts) -> str:
     gone = []
     for folder in {lock.path.parent for lock in facts.state.locks}:
         # Judged again: a new command may have begun meanwhile.
-        for path, holder, dead in stack_lock.judged(folder):
-            if dead:
-                stack_lock.remove(path)
-                gone.append(str(holder.pid))
+        for lock in filter(lambda lock: lock.dead, stack_lock.judged(folder)):
+            stack_lock.remove(lock.path)
+            gone.append(str(lock.holder.pid))
     return f"removed the lock of the killed `pulumi` (process {', '.join(gone) or 'none'})"
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from toolchain import backend, stack_lock, tools
 from vpdb.config import Settings
-from vpdb.doctor.facts import Facts, StackLock, StackState, ToolVersions
+from vpdb.doctor.facts import Facts, StackState, ToolVersions
 from vpdb.doctor.finding import UP, Finding, note, ok, skipped, trouble, warning
 
 _PIN = re.compile(r"^([A-Za-z0-9_-]+)==([0-9.]+)", re.MULTILINE)
@@ -64,7 +63,7 @@ def look_at_state(settings: Settings, env: Mapping[str, str]) -> StackState:
     return StackState(
         exists=bool(latest.get("resources")) or bool(latest.get("pending_operations")),
         pending=tuple(pending(latest)),
-        locks=tuple(read_locks(locks)),
+        locks=tuple(stack_lock.judged(locks)),
     )
 
 
@@ -73,15 +72,6 @@ def pending(latest: Mapping[str, Any]) -> Iterator[str]:
     for operation in latest.get("pending_operations") or []:
         urn = (operation.get("resource") or {}).get("urn", "")
         yield f"{operation.get('type', 'changing')} {urn.rpartition('::')[2] or 'a resource'}"
-
-
-def read_locks(folder: Path) -> Iterator[StackLock]:
-    """Word who holds the stack's locks, and judge whether they still live."""
-    here = socket.gethostname()
-    for path, holder, dead in stack_lock.judged(folder):
-        place = "" if holder.host == here else f" on {holder.host}"
-        alive = None if dead is None else not dead
-        yield StackLock(path, f"{holder.user}{place}", holder.pid, alive)
 
 
 def check_tools(facts: Facts) -> Finding:
@@ -111,7 +101,7 @@ def check_last_up(facts: Facts) -> Finding:
     state = facts.state
     if state.error:
         return skipped(state.error)
-    dead = [lock for lock in state.locks if lock.alive is False]
+    dead = [lock for lock in state.locks if lock.dead]
     if dead:
         return trouble(
             f"`pulumi up` was killed and left its lock ({_locks(dead)})"
@@ -145,8 +135,8 @@ def _plugin_versions(homes: list[Path], name: str) -> Iterator[str]:
                 yield folder.name.removeprefix(f"resource-{name}-v")
 
 
-def _locks(locks: Sequence[StackLock]) -> str:
-    return ", ".join(f"process {lock.pid} of {lock.holder}" for lock in locks)
+def _locks(locks: Sequence[stack_lock.Lock]) -> str:
+    return ", ".join(lock.who for lock in locks)
 
 
 def _listed(operations: tuple[str, ...]) -> str:

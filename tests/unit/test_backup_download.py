@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.backups.download import FetchFailed, checked_url, fetch_backup, without_secrets
+from vpdb.download import FetchFailed, checked_url, fetch_backup, without_secrets
 from vpdb.errors import SettingRefused
 
 DATA = bytes(range(256)) * 8000
@@ -77,7 +77,7 @@ def storage() -> Storage:
 @pytest.fixture
 def url(storage: Storage) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, storage))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/backups/b.sql.zst?key=secret"
     finally:
@@ -274,7 +274,7 @@ def test_the_servers_certificate_is_checked(
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate[1], certificate[0])
     server.socket = tls.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"https://localhost:{server.server_port}/b.sql"
     fetch: Callable[..., Path] = partial(fetch_backup, url, SHA256, tmp_path / "cache")
     try:

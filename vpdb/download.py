@@ -15,7 +15,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -151,9 +151,10 @@ def _continue(
 ) -> None:
     """Add to the partial file what the server still has of it."""
     held = partial.stat().st_size if partial.exists() else 0
-    with ExitStack() as stack:
-        source, start, total = stack.enter_context(_open(url, held, context))
-        file = stack.enter_context(partial.open("r+b" if start else "wb"))
+    with (
+        _open(url, held, context) as (source, start, total),
+        partial.open("r+b" if start else "wb") as file,
+    ):
         file.truncate(start)
         file.seek(start)
         while chunk := source.read(_CHUNK):
