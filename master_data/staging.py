@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 import psycopg2
@@ -74,12 +74,11 @@ class _Judge:
             yield "\n".join([*map("\t".join, self._good_rows(batch)), ""]).encode()
             progress(f"read {self._file.path.name}", batch.position, self._file.size_bytes)
 
-    def _good_rows(self, batch: Batch) -> Iterator[tuple[str, ...]]:
+    def _good_rows(self, batch: Batch) -> Iterable[tuple[str, ...]]:
         """Judge a batch column by column; of a row with faults every one is told."""
-        complete = self._complete(batch)
-        if not complete:
-            return
-        lines, records = zip(*complete, strict=True)
+        lines, records = self._complete(batch)
+        if not lines:
+            return ()
         by_column = tuple(zip(*records, strict=True))
         columns: list[Sequence[str]] = [list(map(str, lines))]
         bad: set[int] = set()
@@ -89,24 +88,23 @@ class _Judge:
             bad.update(refused)
             for number, fault in refused.items():
                 self._refuse(lines[number], values.column.name, fault.rule, str(fault))
-        for number, row in enumerate(zip(*columns, strict=True)):
-            if number not in bad:
-                yield row
+        rows = zip(*columns, strict=True)
+        return (row for number, row in enumerate(rows) if number not in bad) if bad else rows
 
-    def _complete(self, batch: Batch) -> list[tuple[int, list[str]]]:
-        """Return the records that have as many fields as the header, with their lines."""
+    def _complete(self, batch: Batch) -> tuple[Sequence[int], Sequence[list[str]]]:
+        """Return the records that have as many fields as the header, behind their lines."""
         width = len(self._file.columns)
-        found = []
-        for line, record in zip(batch.lines, batch.records, strict=True):
-            if len(record) == width:
-                found.append((line, record))
-            else:
-                reason = (
-                    f"has {len(record)} fields where the header has {width}"
-                    f" (delimiter {shown(self._file.delimiter)})"
-                )
-                self._refuse(line, "", "fields", reason)
-        return found
+        wrong = [n for n, record in enumerate(batch.records) if len(record) != width]
+        for number in wrong:
+            reason = (
+                f"has {len(batch.records[number])} fields where the header has {width}"
+                f" (delimiter {shown(self._file.delimiter)})"
+            )
+            self._refuse(batch.lines[number], "", "fields", reason)
+        if not wrong:
+            return batch.lines, batch.records
+        kept = sorted(set(range(len(batch.records))).difference(wrong))
+        return [batch.lines[n] for n in kept], [batch.records[n] for n in kept]
 
     def _refuse(self, line: int, *told: str) -> None:
         self._spool.write("\t".join((str(line), *map(copy_text, told))) + "\n")

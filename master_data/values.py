@@ -112,19 +112,27 @@ _CONVERTERS: dict[str, Callable[[Column, str], str]] = {
 }
 
 
-class Values:
-    """One column's values on their way into COPY, a batch at a time.
+class Values(dict[str, str]):
+    """The values of one column of a CSV file, each with its text for COPY.
 
-    Most values come often, so each is judged once and remembered; free text is all different, so a
-    batch of it is treated as one long text.
+    Most values come often, so each is judged once, when it is first asked for. Free text is all
+    different, so a batch of it is treated as one long text.
     """
 
     _REMEMBERED = 50_000
 
     def __init__(self, column: Column) -> None:
+        super().__init__()
         self.column = column
-        self._known: dict[str, str] = {}
         self._refused: dict[str, ValueRefused] = {}
+
+    def __missing__(self, raw: str) -> str:
+        self[raw] = ""
+        try:
+            self[raw] = copy_text(converted(self.column, raw))
+        except ValueRefused as refused:
+            self._refused[raw] = refused
+        return self[raw]
 
     def copy_texts(self, raw: tuple[str, ...]) -> tuple[Sequence[str], Mapping[int, ValueRefused]]:
         """Return the values as COPY reads them, and by position those that are refused."""
@@ -133,16 +141,10 @@ class Values:
             joined = "\0".join(raw)
             if joined.count("\0") == len(raw) - 1 and (self.column.optional or "" not in raw):
                 return copy_text(joined).split("\0"), {}
-        if is_text or len(self._known) > self._REMEMBERED:
-            self._known.clear()
+        if is_text or len(self) > self._REMEMBERED:
+            self.clear()
             self._refused.clear()
-        for value in set(raw) - self._known.keys():
-            self._known[value] = ""
-            try:
-                self._known[value] = copy_text(converted(self.column, value))
-            except ValueRefused as refused:
-                self._refused[value] = refused
-        texts = [self._known[value] for value in raw]
+        texts = list(map(self.__getitem__, raw))
         if not self._refused:
             return texts, {}
         found = enumerate(map(self._refused.get, raw))

@@ -22,11 +22,11 @@ class Chance:
         self._draw = Random(seed).random
 
     def below(self, limit: int) -> int:
-        """A whole number from 0 to `limit` - 1."""
+        """Draw a whole number from 0 to `limit` - 1."""
         return int(self._draw() * limit)
 
     def between(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`, both included."""
+        """Draw a whole number from `low` to `high`, both included."""
         return low + int(self._draw() * (high - low + 1))
 
     def one_in(self, n: int) -> bool:

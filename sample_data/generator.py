@@ -54,7 +54,7 @@ class Size:
 
     @classmethod
     def of(cls, scale: float) -> Size:
-        """`scale` 1 is the size of VelPharma's own data.
+        """Return the size at a scale; 1 is that of VelPharma's own data.
 
         Raises ValueError for a scale of zero or below.
         """

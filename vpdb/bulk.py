@@ -62,7 +62,7 @@ class BulkMode:
 
 
 def read(server: Server, settings: Settings) -> BulkMode | None:
-    """Tell since when bulk mode is on; None when it is off."""
+    """Read since when bulk mode is on; return None when it is off."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose="bulk mode") as connection,
         pg_errors_as("read the state of bulk mode"),
@@ -71,7 +71,7 @@ def read(server: Server, settings: Settings) -> BulkMode | None:
 
 
 def read_from(connection: Connection, database: str) -> BulkMode | None:
-    """Tell the same over a session in any database of the server."""
+    """Read the same over a session in any database of the server."""
     with connection.cursor() as cursor:
         names = {"database": database, "lock_database": MAINTENANCE_DATABASE}
         cursor.execute(query("bulk_mode"), {**names, "release_key": RELEASE_LOCK_KEY})
@@ -143,7 +143,7 @@ def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -
 
 
 def end_interrupted(server: Server, settings: Settings, progress: Progress = quiet) -> str:
-    """End the bulk mode that a killed release left on; give that release's name, "" for none."""
+    """End the bulk mode that a killed release left on; return that release's name, "" for none."""
     with (
         server.session(MAINTENANCE_DATABASE, purpose="bulk mode") as connection,
         pg_errors_as("end the bulk mode of an interrupted release"),

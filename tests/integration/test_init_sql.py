@@ -12,10 +12,10 @@ import pytest
 
 from master_data import tables
 from master_data.tables import TABLES, Column, Table
+from pgseed.errors import ScriptFailed
 from tests.integration.scratch import VARIABLES, Scratch, new_database, run_init
 from tests.support.server import CHECKOUT, PASSWORD
 from vpdb import docker
-from vpdb.docker import DockerFailed
 from vpdb.server.docker_server import DockerServer
 
 INIT = CHECKOUT / "postgres" / "init"
@@ -125,7 +125,7 @@ def test_a_failing_schema_file_leaves_nothing_behind(server: DockerServer) -> No
     broken = script.replace(b"CREATE VIEW product_reactions", b"CREATE VIEW broken AS SELECT 1/0;")
     with new_database(server) as name:
         scratch = Scratch(server, name, Path())
-        with pytest.raises(DockerFailed):
+        with pytest.raises(ScriptFailed):
             server.psql(name, broken, VARIABLES)
         assert scratch.ask("SELECT to_regnamespace('vpv4')") == [(None,)]
 
