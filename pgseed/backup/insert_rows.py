@@ -67,14 +67,14 @@ def insert_target(lexer: Lexer, schema: str, line: int) -> Target:
     return Target(name, table, columns, overriding)
 
 
-def insert_tuples(lexer: Lexer, target: Target) -> tuple[list[bytes], int]:
-    """Read the tuples up to the `;`; returns them in pg_dump's spelling, and how many they are."""
+def insert_tuples(lexer: Lexer, target: Target) -> list[bytes]:
+    """Read the tuples up to the `;`; returns them in pg_dump's spelling."""
     tuples: list[bytes] = []
     if target.overriding == DEFAULT_VALUES:
         sign = lexer.token()
         if sign is None or not sign.is_sign(b";"):
             raise _unexpected(lexer, sign)
-        return [b"DEFAULT VALUES"], 1
+        return [b"DEFAULT VALUES"]
     while True:
         lexer.blank()
         match = _TUPLE.match(lexer.buffer, lexer.pos, lexer.pos + _TUPLE_REACH)
@@ -85,10 +85,10 @@ def insert_tuples(lexer: Lexer, target: Target) -> tuple[list[bytes], int]:
             tuples.append(_tuple(lexer))
         if lexer.buffer[lexer.pos : lexer.pos + 1] == b";":
             lexer.pos += 1
-            return tuples, len(tuples)
+            return tuples
         sign = lexer.token()
         if sign is not None and sign.is_sign(b";"):
-            return tuples, len(tuples)
+            return tuples
         if sign is None or not sign.is_sign(b","):
             raise _unexpected(lexer, sign)
 

@@ -206,8 +206,8 @@ class Reader:
     def _insert_rows(self, target: Target, line: int, header: int) -> None:
         lexer, start = self._lexer, self._lexer.offset
         lexer.pos += header
-        tuples, rows = insert_tuples(lexer, target)
-        end = lexer.offset
+        tuples = insert_tuples(lexer, target)
+        rows, end = len(tuples), lexer.offset
         last = self._items[-1] if self._items else None
         if isinstance(last, _GrowingBlock) and last.takes(target):
             last.block = replace(last.block, end=end, rows=last.block.rows + rows)

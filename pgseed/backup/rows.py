@@ -143,5 +143,5 @@ def _inserts(backup: Backup, block: RowBlock) -> Iterator[tuple[bytes, Target, l
             target = insert_target(lexer, block.schema, lexer.line())
             if (target.table, target.columns) != (block.table, block.columns):
                 raise source.changed()
-            tuples, _ = insert_tuples(lexer, target)
+            tuples = insert_tuples(lexer, target)
             yield lexer.buffer[start - lexer.base : lexer.pos], target, tuples

@@ -45,13 +45,8 @@ class Statement:
     @property
     def words(self) -> str:
         """Its leading keywords in lower case, to recognise its kind by."""
-        words = [
-            token.text.lower().decode("latin-1")
-            if token.kind == "word"
-            else token.text.decode("latin-1")
-            for token in self.tokens[:200]
-        ]
-        return " ".join(words)
+        words = (t.text.lower() if t.kind == "word" else t.text for t in self.tokens[:200])
+        return b" ".join(words).decode("latin-1")
 
     # One token after another
 
