@@ -46,6 +46,8 @@ def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:
 
 def warnings(status: Status, settings: Settings) -> list[str]:
     """Word what a reload would put aside or, with no room for kept databases, lose."""
+    if status.changes_unknown:
+        return [f"local changes: unknown, and kept if in doubt. {status.changes_unknown}"]
     changed = status.changes
     # The empty database of the image's first start was made by no load, and holds nothing to keep.
     is_untouched = not changed or (changed.unknown and not changed.tables)

@@ -61,6 +61,15 @@ def _plain_name(example: str) -> Rule:
     return Rule(words, example, _pattern(r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]{0,62}"))
 
 
+def _role_name(example: str) -> Rule:
+    words = (
+        "a name of up to 63 letters, digits, - or _, not beginning with pg_, and not postgres or"
+        " vpdb, which are the server's own roles"
+    )
+    pattern = r"(?!pg_|(?:postgres|vpdb|public|none)$)[A-Za-z_][A-Za-z0-9_-]{0,62}"
+    return Rule(words, example, _pattern(pattern))
+
+
 def _is_address(text: str) -> bool:
     with suppress(ValueError):
         return text == "localhost" or bool(ipaddress.ip_address(text))
@@ -173,7 +182,7 @@ class Settings:
             address=take("address", _ADDRESS),
             database=take("database", _DATABASE),
             db_schema=take("schema", _plain_name("vpv4")),
-            user=take("user", _plain_name("velpharma")),
+            user=take("user", _role_name("velpharma")),
             password=_password(merged["password"]),
             password_is_default=merged["password"] == defaults["password"],
             base_image=os.environ.get(BASE_IMAGE_VARIABLE) or take("baseImage"),

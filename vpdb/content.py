@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,8 @@ def choose_content(
     source, path, reason = choose_source(
         wanted=settings.source,
         backup=named,
-        backup_exists=named.is_file(),
+        # A broken link or a directory is refused by whoever reads it, never passed over.
+        backup_exists=os.path.lexists(named),
         backup_is_default=named == default_backup,
         seed=init / SEED_SQL,
         seed_exists=(init / SEED_SQL).is_file(),

@@ -32,8 +32,10 @@ class StackStatus:
             return "no database: `pulumi up` loads it", "red"
         if data.live is None and not data.changes.tables:
             return "never loaded: run `pulumi up`", "yellow"
-        if refusal and not data.changes:
+        if refusal and not (data.changes or data.changes_unknown):
             return "the backup cannot be read: `python -m vpdb doctor` says more", "red"
+        if data.changes_unknown:
+            return f"local changes: unknown. {data.changes_unknown}", "yellow"
         if data.changes:
             fresh = "`python -m vpdb reset` starts afresh and keeps the changes aside"
             also = "; stale as well: `pulumi up` loads the new data" if data.is_stale else ""

@@ -43,6 +43,7 @@ class _BlockSource(Source):
             file.close()
             raise
         self._skip, self._left = block.start, block.size
+        self._state = backup.file_state
         if backup.compression == "none" and backup.kind != "custom":
             file.seek(block.start)
             self._skip = 0
@@ -58,6 +59,9 @@ class _BlockSource(Source):
             if data:
                 self._left -= len(data)
                 return data
+        # Overwritten in place while its rows were on their way: these may be another file's.
+        if file_state(self._file) != self._state:
+            raise self.changed()
         return b""
 
     def changed(self) -> BackupRefused:

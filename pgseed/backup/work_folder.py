@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = ".tmp-"
@@ -61,6 +62,8 @@ def keep_newest(files: Iterable[Path], most: int) -> None:
 
 def put_in_place(finished: Path, target: Path) -> None:
     """Replace `target` by a finished file so that a power cut leaves the one or the other whole."""
+    with suppress(FileNotFoundError):
+        finished.chmod(stat.S_IMODE(target.stat().st_mode))
     with finished.open("rb+") as file:
         os.fsync(file.fileno())
     finished.replace(target)

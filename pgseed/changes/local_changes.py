@@ -29,6 +29,7 @@ from pgseed.databases.catalog import (
 )
 from pgseed.databases.stamp import Database, Stamp
 from pgseed.errors import SeedError
+from pgseed.queries import query
 from pgseed.server import Connection, Server, pg_errors_as
 from pgseed.units import count
 
@@ -194,9 +195,17 @@ def _waiting_at_most(connection: Connection, database: str, wait_s: float | None
         yield
     except psycopg2.errors.LockNotAvailable:
         raise TableLocked(
-            f"failed to look for local changes in {database}: a session keeps a table for itself,"
-            " or waits to. `python -m vpdb monitor` shows which"
+            f"failed to look for local changes in {database}: {_holder(connection)} keeps a table"
+            " for itself, or waits to. `python -m vpdb monitor` shows it"
         ) from None
+
+
+def _holder(connection: Connection) -> str:
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute(query("table_holder"))
+        found = cursor.fetchone()
+    return f"process {found[0]} ({found[1]})" if found else "a session"
 
 
 def suspect_tables(then: Mapping[str, int], now: Mapping[str, TableState]) -> list[str]:

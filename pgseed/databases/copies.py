@@ -60,6 +60,10 @@ def finish(work: Work, build: str, name: str, stamp: Stamp) -> None:
     with work.admin.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(comment_on(build, stamp.to_comment()))
+        # What it holds is served again and again: nobody but its owner may change it.
+        cursor.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(build))
+        )
         cursor.execute(
             sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
                 sql.Identifier(build), sql.Identifier(name)

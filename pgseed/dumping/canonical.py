@@ -97,6 +97,8 @@ def dump(
     """
     target = Path(path)
     real = Path(os.path.realpath(target))
+    if real.exists() and not real.is_file():
+        raise SeedError(f"failed to dump into {target}: it is no plain file. Name one")
     try:
         with (
             work_folder(real.parent) as folder,

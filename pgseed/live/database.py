@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
-from pgseed.changes.local_changes import Changes, Look, find_changes
+from pgseed.changes.local_changes import Changes, Look, TableLocked, find_changes
 from pgseed.databases.catalog import read_tables
 from pgseed.databases.copies import copy_database, finish, lacks_spare, make_spare
 from pgseed.databases.names import clone_name, kept_name, snapshot_name
@@ -77,10 +78,14 @@ class LiveDatabase:
         return live.stamp if live else None
 
     def status(self, wanted: Seed | None = None, *, detail: bool = True) -> Status:
-        """Return its state beside a seed; raises TableLocked where a table cannot be looked at."""
+        """Return its state beside a seed, also where a session keeps a table for itself."""
         databases = self.databases(sizes=True)
         live = find_live(databases)
-        return status_of(databases, live, self._changes(databases, detail), wanted)
+        try:
+            changes, unknown = self._changes(databases, detail), ""
+        except TableLocked as locked:
+            changes, unknown = Changes(), str(locked)
+        return replace(status_of(databases, live, changes, wanted), changes_unknown=unknown)
 
     def changes(self, *, detail: bool = True) -> Changes:
         """Return how it differs from what was loaded; nothing where it is not there."""

@@ -25,6 +25,8 @@ class Status:
     kept: tuple[Database, ...]
     snapshots: tuple[Database, ...]
     size_bytes: int
+    # Why nobody can tell whether there are local changes; "" where `changes` says all.
+    changes_unknown: str = ""
 
     @property
     def is_stale(self) -> bool:
@@ -45,7 +47,7 @@ class Status:
 
     @property
     def exit_code(self) -> int:
-        if self.changes:
+        if self.changes or self.changes_unknown:
             return LOCALLY_CHANGED
         return STALE if self.is_stale else IN_STEP
 
@@ -69,6 +71,7 @@ class Status:
                 "tables": [asdict(table) for table in self.changes.tables],
                 "catalog": list(self.changes.catalog),
                 "unknown_origin": self.changes.unknown,
+                "unknown_because": self.changes_unknown,
             },
             "size_bytes": self.size_bytes,
             "templates": [_described(database) for database in self.templates],

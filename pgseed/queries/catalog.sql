@@ -83,8 +83,9 @@ SELECT 'option', format('%s.%s%s', r.name, o.prefix, split_part(o.setting, '=', 
 UNION ALL
 SELECT 'column', format('%s.%I', r.name, a.attname),
        json_build_array(
-           CASE WHEN r.relkind NOT IN ('i', 'I') THEN
-               row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) END,
+           -- The number itself, not the place: a column that was dropped and added again with a
+           -- default has another one, while no row was written
+           CASE WHEN r.relkind NOT IN ('i', 'I') THEN a.attnum END,
            format_type(a.atttypid, a.atttypmod),
            (SELECT c.collname FROM pg_collation AS c WHERE c.oid = a.attcollation),
            a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attstorage,

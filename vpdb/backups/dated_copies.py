@@ -72,9 +72,14 @@ def plan_retention(names: Iterable[str], current: str, keep: int) -> Retention:
 
 
 def keep_dated_copy(
-    target: Path, *, keep: int, now: datetime, progress: Progress = quiet
+    target: Path,
+    *,
+    keep: int,
+    now: datetime,
+    in_use: Path | None = None,
+    progress: Progress = quiet,
 ) -> tuple[Path | None, Retention]:
-    """Copy a file under a dated name, then thin out older copies.
+    """Copy a file under a dated name, then thin out older copies, but for the one that is in use.
 
     Returns the copy (None where `keep` is 0) and what was done to the others.
     """
@@ -83,13 +88,19 @@ def keep_dated_copy(
         with work_folder(target.parent) as work:
             shutil.copyfile(target, work / copy.name)
             (work / copy.name).replace(copy)
-    return copy, thin_out(target, keep, progress)
+    return copy, thin_out(target, keep, in_use, progress)
 
 
-def thin_out(target: Path, keep: int, progress: Progress = quiet) -> Retention:
-    """Compress and remove older dated copies of a file, whether it is there itself or not."""
+def thin_out(
+    target: Path, keep: int, in_use: Path | None = None, progress: Progress = quiet
+) -> Retention:
+    """Compress and remove older dated copies of a file, whether it is there itself or not.
+
+    The one that is `in_use` stays as it is.
+    """
     folder = target.parent
-    retention = plan_retention((path.name for path in folder.iterdir()), target.name, keep)
+    names = (path.name for path in folder.iterdir() if path != in_use)
+    retention = plan_retention(names, target.name, keep)
     with work_folder(folder) as work:
         for name in retention.compress:
             compress(folder / name, work / f"{name}.gz", progress)

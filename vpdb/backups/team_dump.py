@@ -63,8 +63,15 @@ def dump_live(
     team = target_of_team(settings)
     target = wish.out or (team.parent / dated_name(FULL_NAME, now) if wish.full else team)
     live = live_database(server, settings, progress)
-    if target == team and not wish.over_newer:
-        _refuse_newer(live, settings, team)
+    if target == team and _is_newer(live, settings, team):
+        if not wish.over_newer:
+            raise SeedError(
+                f"failed to dump over {_shown(team, settings)}: it has changed since {live.name}"
+                " was loaded from it. Load it first (`pulumi up` keeps local changes), dump"
+                " elsewhere with --out FILE, or replace it with --over-newer"
+            )
+        written = datetime.fromtimestamp(team.stat().st_mtime)
+        keep_dated_copy(team, keep=max(1, settings.dump_retention), now=written)
     horizon = live.dump_horizon()
     if wish.full:
         options = DumpOptions(schema_text=container_schema(server.container, name, schema))
@@ -86,22 +93,16 @@ def dump_live(
     return Dumped(written.backup, written.changed, not why_not, why_not, copy, removed, advice)
 
 
-def _refuse_newer(live: LiveDatabase, settings: Settings, team: Path) -> None:
-    """Raise SeedError where the file holds other rows than the live database was loaded from."""
+def _is_newer(live: LiveDatabase, settings: Settings, team: Path) -> bool:
+    """Tell whether the file holds other rows than the live database was loaded from."""
     stamp = live.stamp()
     if stamp is None or not stamp.data_hash or not team.exists():
-        return
+        return False
     try:
-        cache = ReadingCache(settings.project_dir / READINGS)
-        there = cache.read(team, schema=settings.db_schema)
+        there = ReadingCache(settings.project_dir / READINGS).read(team, schema=settings.db_schema)
     except BackupRefused:
-        return  # a damaged file is worth less than a dump
-    if there.data_hash != stamp.data_hash:
-        raise SeedError(
-            f"failed to dump over {_shown(team, settings)}: it has changed since {live.name} was"
-            f" loaded from {stamp.label}. Load it first (`pulumi up` keeps local changes), dump"
-            " elsewhere with --out FILE, or replace it with --over-newer"
-        )
+        return False  # a damaged file is worth less than a dump
+    return there.data_hash != stamp.data_hash
 
 
 def schema_columns(
@@ -134,8 +135,8 @@ def _keep(
     keep = settings.dump_retention
     try:
         if full:
-            return target, thin_out(target.parent / FULL_NAME, max(1, keep)).remove
-        copy, retention = keep_dated_copy(target, keep=keep, now=now)
+            return target, thin_out(target.parent / FULL_NAME, max(1, keep), settings.backup).remove
+        copy, retention = keep_dated_copy(target, keep=keep, now=now, in_use=settings.backup)
     except OSError as error:
         raise SeedError(
             f"failed to keep a dated copy of {target.name}: {error.strerror}. The dump itself is"

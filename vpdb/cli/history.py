@@ -216,23 +216,21 @@ def _agree(doing: str, live: LiveDatabase, *, yes: bool, keeps_changes: bool = F
 
 def _lost_for_good(live: LiveDatabase) -> list[str]:
     """Word what goes for good because no more databases are kept than the settings say."""
-    from pgseed.changes.local_changes import TableLocked
+    from pgseed.databases.retention import pushed_out
 
     most = live.policy.kept
-    try:
-        found = live.status(detail=False)
-    except TableLocked as locked:
+    found = live.status(detail=False)
+    if found.changes_unknown:
         # Nobody can tell what is in it, so the worst is said.
         fate = "may push out the oldest kept one" if most else "are lost"
-        return [f"{locked}. Local changes, if there are any, {fate}."]
+        return [f"{found.changes_unknown}. Local changes, if there are any, {fate}."]
     if not found.changes:
         return []
     if most == 0:
         return [f"Local changes are lost, since keptDatabases is 0: {found.changes.describe()}."]
-    oldest_first = sorted(database.name for database in found.kept)
     return [
         f"{name} is dropped for good, to keep the newest {most}."
-        for name in oldest_first[: max(0, len(oldest_first) + 1 - most)]
+        for name in pushed_out(found.kept, live.policy)
     ]
 
 
