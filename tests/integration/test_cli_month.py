@@ -110,7 +110,12 @@ def options(stack: Stack) -> str:
     )
 
 
+def bulk_mode(stack: Stack) -> engine.BulkMode | None:
+    return engine.read(stack.server, stack.settings)
+
+
 def bulk(stack: Stack) -> dict[str, object]:
+    """Ask the command line for the same."""
     document: dict[str, object] = json.loads(stack.vpdb("bulk", "status", "--json").stdout)
     return document
 
@@ -404,7 +409,7 @@ class TestRelease:
         assert done.returncode == 0, done.stderr
         assert "rows before and after:" in done.stdout
         assert "Release 2026-11: master data" in done.stdout
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         (note,) = read_notes(stack.folder / "backups" / BACKUP)
         assert note.startswith("Release 2026-11: CSVs ")
         assert git(stack.folder, "log", "-1", "--format=%s") == "Release 2026-11: master data"
@@ -436,7 +441,7 @@ class TestRelease:
         done = self.release(stack)
         assert done.returncode == 1
         assert "rows are bad" in done.stderr
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         assert fingerprint(stack) == rows
         assert (stack.folder / "backups" / BACKUP).read_bytes() == file
 
@@ -446,7 +451,7 @@ class TestRelease:
         done = self.release(stack)
         assert done.returncode == 1
         assert "prices.csv" in done.stderr
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
 
     def test_two_at_once(self, stack: Stack) -> None:
         csv(stack)
@@ -468,7 +473,7 @@ class TestRelease:
         assert done.returncode == 0, done.stderr
         assert "row 19" in done.stdout
         assert "bulk mode: 1" in done.stdout
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         assert "Row by row 19 GmbH" in (stack.folder / "backups" / BACKUP).read_text()
 
     def test_an_external_loader_that_fails(self, stack: Stack) -> None:
@@ -478,7 +483,7 @@ class TestRelease:
         done = self.release(stack)
         assert done.returncode == 1
         assert "ended with code 3" in done.stderr
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         assert (stack.folder / "backups" / BACKUP).read_bytes() == file
 
     def test_a_database_that_was_swapped_in_meanwhile_is_not_dumped_as_the_release(
@@ -492,7 +497,7 @@ class TestRelease:
         done = self.release(stack)
         assert done.returncode == 1
         assert "took the place" in done.stderr
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         assert file.read_bytes() == old, "no record of a release that is not in it"
         stack.configure()
         assert self.release(stack).returncode == 0
@@ -506,11 +511,11 @@ class TestRelease:
         stack.configure(loader=json.dumps(f"{sys.executable} -c {shlex.quote(code)}"))
         run = self.start(stack)
         wait_until((stack.folder / "started").exists)
-        assert bulk(stack)["on"] is True
+        assert bulk_mode(stack) is not None
         run.send_signal(end)
         assert run.wait(60) in (128 + end, 130)
         (stack.folder / "started").unlink()
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
 
     def test_killed_while_loading_its_bulk_mode_is_known_to_be_nobodys(self, stack: Stack) -> None:
         csv(stack)
@@ -523,11 +528,11 @@ class TestRelease:
         run.kill()
         run.wait()
         (stack.folder / "started").unlink()
-        assert bulk(stack)["on"] is True
+        assert bulk_mode(stack) is not None
         assert options(stack) != before
         ended = functools.partial(engine.end_interrupted, stack.server, stack.settings)
         wait_until(lambda: ended() == "2026-11", what="the end of the killed release's lock")
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         assert options(stack) == before
         assert (stack.folder / "backups" / BACKUP).read_bytes() == file
 
@@ -535,7 +540,7 @@ class TestRelease:
         csv(stack)
         stack.configure(bulkMode="true")
         assert self.release(stack).returncode == 0
-        mode = engine.read(stack.server, stack.settings)
+        mode = bulk_mode(stack)
         assert mode is not None
         assert mode.release == ""
         stack.vpdb("bulk", "off")
@@ -571,10 +576,10 @@ class TestRelease:
         read_backup(file, schema="vpv4")
         wait_until(lambda: not release_runs(stack), what="the end of the killed release's session")
         engine.end_interrupted(stack.server, stack.settings)
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         done = self.release(stack)
         assert done.returncode == 0, done.stderr
-        assert bulk(stack)["on"] is False
+        assert bulk_mode(stack) is None
         assert stack.vpdb("verify").returncode == 0
         assert stack.vpdb("diff", f"backups/{BACKUP}", "live").returncode == 0
         assert not [p for p in file.parent.iterdir() if p.name.startswith(".tmp")]
