@@ -60,20 +60,16 @@ def measure(
             found = running.enter_context(measurement.experiment(bench))
             return [contender for contender in found if bench.wants(*contender.names)]
 
+        turns: list[tuple[Contender, ...]]
         if wish.against is None:
-            contenders = contenders_of(bench)
+            turns = [(contender,) for contender in contenders_of(bench)]
         else:
             bench = replace(bench, wanted=_ours(rows))
             here = contenders_of(bench)
             there = contenders_of(replace(bench, checkout=wish.against))
-            # Each pair one directly after the other.
-            contenders = [
-                one
-                for ours, theirs in zip(here, there, strict=True)
-                for one in (ours, theirs.marked(THERE))
-            ]
+            turns = [(ours, theirs.marked(THERE)) for ours, theirs in zip(here, there, strict=True)]
             rows = compared(rows)
-        series = interleave(contenders, rounds, warm_up=measurement.warm_up, say=say)
+        series = interleave(turns, rounds, warm_up=measurement.warm_up, say=say)
     return [Result.of(row, scale, series) for row in rows]
 
 

@@ -46,13 +46,22 @@ class TestInterleaving:
 
             return Contender.single(name, once, lambda: order.append(f"prepare {name}"))
 
-        series = interleave([side("a"), side("b")], 2, warm_up=1)
+        series = interleave([[side("a")], [side("b")]], 2, warm_up=1)
         assert order == ["prepare a", "a", "prepare b", "b"] * 3
         assert series == {"a": Series((2.0, 4.0)), "b": Series((3.0, 5.0))}
 
+    def test_contenders_that_share_a_turn_change_places(self) -> None:
+        order: list[str] = []
+
+        def side(name: str) -> Contender:
+            return Contender.single(name, lambda: 1.0, lambda: order.append(name))
+
+        interleave([[side("a"), side("b")], [side("c")]], 3, warm_up=0)
+        assert "".join(order) == "bacabcbac"
+
     def test_one_run_may_give_several_values(self) -> None:
         both = Contender(("part", "whole"), lambda: {"part": 1.0, "whole": 3.0, "unasked": 9.0})
-        series = interleave([both], 1, warm_up=0)
+        series = interleave([[both]], 1, warm_up=0)
         assert series == {"part": Series((1.0,)), "whole": Series((3.0,))}
 
     def test_the_ratio_is_taken_round_by_round(self) -> None:
