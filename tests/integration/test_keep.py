@@ -208,7 +208,7 @@ def test_the_database_a_dump_was_written_from_is_adopted(stack: Stack) -> None:
 
     stack.ask("UPDATE vpv4.products SET pack_size = 1 WHERE product_id = 1")
     changed = stack.status()
-    assert changed.changes.describe() == "vpv4.products (1 changed)"
+    assert changed.changes.describe() == "vpv4.products", "there is no template to count by"
 
 
 def test_objects_altered_before_a_dump_still_count_when_it_is_adopted(stack: Stack) -> None:
@@ -232,7 +232,7 @@ def test_what_is_written_while_a_dump_runs_is_no_change_only_if_the_dump_has_it(
         slow.commit()
     assert stack.adopt_dump(horizon) == ""
     changed = stack.status()
-    assert changed.changes.describe() == "vpv4.products (1 changed)"
+    assert changed.changes.describe() == "vpv4.products", "there is no template to count by"
 
 
 def test_a_dump_is_not_adopted_where_the_schema_files_have_changed(stack: Stack) -> None:
