@@ -17,8 +17,8 @@ from benchmarks import data, documents, plot, report
 from benchmarks.experiments import MEASUREMENTS, measurements_for
 from benchmarks.measure import Contender, Series, chosen, interleave, ratios
 from benchmarks.probes.memory import peak_python_mb
-from benchmarks.rows import ROWS, Result, Row, Unit
-from benchmarks.run import THERE, compared, plan
+from benchmarks.rows import ROWS, THERE, Result, Row, Unit
+from benchmarks.run import compared, plan
 from benchmarks.shell import CHECKOUT, CommandFailed, run, timed
 
 
