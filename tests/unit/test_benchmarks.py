@@ -309,11 +309,11 @@ class TestDocuments:
         assert len(document["results"]) == 2
         assert documents.rendered(text, document) == text
 
-    def test_a_time_that_nobody_has_measured_is_refused(self, tmp_path: Path) -> None:
-        results = tmp_path / "results.json"
-        documents.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT, results)
-        with pytest.raises(ValueError, match="the time of up changed"):
-            documents.rendered(self.TEXT, documents.load(results))
+    def test_a_time_that_is_not_there_is_said_and_one_that_no_row_has_is_refused(self) -> None:
+        nothing = {"machine": self.ABOUT, "sizes": {}, "results": []}
+        assert "-->not measured<!-- -->, not" in documents.rendered(self.TEXT, nothing)
+        with pytest.raises(ValueError, match="the time of up and away"):
+            documents.rendered(self.TEXT.replace("up changed", "up and away"), nothing)
 
     def test_another_machine_starts_with_no_figures(self, tmp_path: Path) -> None:
         results, other = tmp_path / "results.json", {**self.ABOUT, "processor": "another"}
