@@ -59,7 +59,7 @@ class Series:
 
 
 def interleave(
-    contenders: Sequence[Contender],
+    turns: Sequence[Sequence[Contender]],
     rounds: int,
     *,
     warm_up: int = 1,
@@ -67,21 +67,21 @@ def interleave(
 ) -> dict[str, Series]:
     """Run all contenders in turn, round after round (A B A B …), and return each one's values.
 
-    A machine that slows down for a while then slows all of them down. The values of the first
+    A machine that slows down for a while then slows all of them down. Contenders that share a turn
+    change places from round to round, so that none has the better one. The values of the first
     `warm_up` rounds (cold caches, first imports) are thrown away.
     """
-    values: dict[str, list[float]] = {
-        name: [] for contender in contenders for name in contender.names
-    }
+    values: dict[str, list[float]] = {}
     for number in range(warm_up + rounds):
         label = f"round {number - warm_up + 1} of {rounds}" if number >= warm_up else "warm-up"
-        for contender in contenders:
+        order = [one for turn in turns for one in (turn if number % 2 else reversed(turn))]
+        for contender in order:
             contender.prepare()
             found = contender.run()
             for name in contender.names:
                 say(f"{label}: {name} {found[name]:.3f}")
                 if number >= warm_up:
-                    values[name].append(found[name])
+                    values.setdefault(name, []).append(found[name])
     return {name: Series(tuple(numbers)) for name, numbers in values.items()}
 
 

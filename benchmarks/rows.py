@@ -30,6 +30,8 @@ _CONTENDERS = {
     "single INSERTs": "one INSERT a round trip, a commit every 1,000",
     "vpdb load memory": "peak anonymous memory of a load of a million reactions",
 }
+# Marks the contenders of another checkout.
+THERE = " there"
 # What rows compare ours with, and is ours as well.
 BASES = frozenset({"up no-op", "first load"})
 
@@ -62,6 +64,8 @@ class Row:
 
 
 def _described(contender: str) -> str:
+    if contender.endswith(THERE):
+        return _described(contender.removesuffix(THERE)) + THERE
     return _CONTENDERS.get(contender) or f"`{contender.replace('vpdb ', 'python -m vpdb ')}`"
 
 

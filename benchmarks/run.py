@@ -11,14 +11,13 @@ import psycopg2
 
 from benchmarks.experiments import Measurement, measurements_for
 from benchmarks.measure import Contender, interleave
-from benchmarks.rows import BASES, ROWS, Result, Row
+from benchmarks.rows import BASES, ROWS, THERE, Result, Row
 from benchmarks.shell import CommandFailed, say
 from benchmarks.stack import Bench
 from pgseed.errors import SeedError
 
 # Rounds where a row is measured at another size than its bar is meant for: how it grows.
 _ROUNDS_ELSEWHERE = 3
-THERE = " there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +59,32 @@ def measure(
             found = running.enter_context(measurement.experiment(bench))
             return [contender for contender in found if bench.wants(*contender.names)]
 
+        turns: list[tuple[Contender, ...]]
         if wish.against is None:
-            contenders = contenders_of(bench)
+            turns = [(contender,) for contender in contenders_of(bench)]
         else:
             bench = replace(bench, wanted=_ours(rows))
             here = contenders_of(bench)
             there = contenders_of(replace(bench, checkout=wish.against))
-            # Each pair one directly after the other.
-            contenders = [
-                one
-                for ours, theirs in zip(here, there, strict=True)
-                for one in (ours, theirs.marked(THERE))
-            ]
+            turns = [(ours, theirs.marked(THERE)) for ours, theirs in zip(here, there, strict=True)]
             rows = compared(rows)
-        series = interleave(contenders, rounds, warm_up=measurement.warm_up, say=say)
+        series = interleave(turns, rounds, warm_up=measurement.warm_up, say=say)
     return [Result.of(row, scale, series) for row in rows]
 
 
 def compared(rows: Iterable[Row]) -> list[Row]:
     """Return the rows that set this checkout beside another one.
 
-    First those of `rows` that name nobody else's program, here and there; then here over there for
-    each contender of ours.
+    First those of `rows` that compare ours with ours, here and there; then here over there for each
+    contender of ours. Memory stands there for both.
     """
     rows = list(rows)
     found = []
     for row in rows:
-        if row.rival is None or row.rival in BASES:
+        if row.unit == "MB" or row.rival in BASES:
             rival = row.rival and row.rival + THERE
-            found += [
-                row,
-                replace(row, name=row.name + THERE, ours=row.ours + THERE, rival=rival),
-            ]
+            there = replace(row, name=row.name + THERE, ours=row.ours + THERE, rival=rival)
+            found += [row, there]
     timed = [row for row in rows if row.unit != "MB"]
     return found + [Row(name, name, name + THERE) for name in sorted(_ours(timed))]
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measure import Contender
+from benchmarks.measure import Contender, nothing
 from benchmarks.shell import (
     CHECKOUT,
     PYTHON,
@@ -52,6 +52,7 @@ pulumi.runtime.register_stack_transformation(in_memory)
 # A database or volume that the round before has dropped would make the next one take half a second
 # of work more, which nobody meets who does this once a day, or has a journal.
 _REST_S = 61.0
+_LONGEST_WORK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,6 @@ class Bench:
     def wants(self, *names: str) -> bool:
         """Tell whether any of these contenders is needed by a row that was chosen."""
         return bool(self.wanted & set(names))
-
-    def rested(self, prepare: Callable[[], None]) -> Callable[[], None]:
-        """Prepare, then let the disk forget what was deleted before."""
-
-        def both() -> None:
-            prepare()
-            if not self.in_memory:
-                os.sync()
-                time.sleep(_REST_S)
-
-        return both
 
     @contextmanager
     def stack(self) -> Iterator[Stack]:
@@ -184,9 +174,11 @@ class Stack:
         remove("container", self.volume)
 
     def destroy(self) -> None:
-        """Take away container and volume by Pulumi."""
+        """Take away container and volume by Pulumi, and have a disk forget them."""
         self.let_go()
         self.pulumi("destroy", "--yes", "--skip-preview", "--stack", self.name)
+        if not self.in_memory:
+            _rest()
 
     def vpdb_command(self, *arguments: str) -> tuple[str, ...]:
         return (str(PYTHON), "-m", "vpdb", *arguments, "--stack", self.name)
@@ -217,6 +209,28 @@ class Stack:
         """Have everything written, so that no run pays for the one before it."""
         self.psql("CHECKPOINT")
 
+    def settled(
+        self, prepare: Callable[[], None] = nothing, *, rest: bool = False
+    ) -> Callable[[], None]:
+        """Prepare, then wait for what commands still do behind their backs.
+
+        `rest`: until a disk has forgotten, too, what was deleted.
+        """
+
+        def both() -> None:
+            prepare()
+            others = (
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            end = time.monotonic() + _LONGEST_WORK_S
+            while self.psql(others) != "0" and time.monotonic() < end:
+                time.sleep(0.05)
+            if rest and not self.in_memory:
+                _rest()
+
+        return both
+
     def remove(self) -> None:
         """Take away exactly what this stack made."""
         for container in (self.container, self.volume):
@@ -225,6 +239,11 @@ class Stack:
         for image in self.images - self.images_before:
             remove("image", image)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _rest() -> None:
+    os.sync()
+    time.sleep(_REST_S)
 
 
 def _images() -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from benchmarks.data import ChangingBackup, backup_of_scale
-from benchmarks.measure import Contender, nothing
+from benchmarks.measure import Contender
 from benchmarks.probes.outage import watched
 from benchmarks.rivals.dslr import Dslr
 from benchmarks.rivals.full_reset import full_reset
@@ -23,22 +23,21 @@ def daily(bench: Bench) -> Iterator[list[Contender]]:
         backup = ChangingBackup(stack.backup)
         stack.start()
         contenders = [
-            Contender.single("up no-op", stack.up, bench.rested(nothing)),
-            Contender.single("up changed", stack.up, bench.rested(backup.change)),
+            Contender.single("up no-op", stack.up, stack.settled(rest=True)),
+            Contender.single("up changed", stack.up, stack.settled(backup.change, rest=True)),
             Contender.single(
-                "vpdb reset", lambda: stack.vpdb("reset", "--yes"), lambda: _mess_up(stack)
+                "vpdb reset",
+                lambda: stack.vpdb("reset", "--yes"),
+                stack.settled(lambda: _mess_up(stack)),
             ),
-            Contender.single("script", script, bench.rested(nothing)),
+            Contender.single("script", script, stack.settled(rest=True)),
             # Behind reset, script and outage the database is as it was loaded.
-            Contender.single("outage", lambda: _outage(stack), backup.change),
+            Contender.single("outage", lambda: _outage(stack), stack.settled(backup.change)),
         ]
         if bench.wants("dslr restore"):
             dslr = Dslr.on_copy(stack)
-            contenders.append(
-                Contender.single(
-                    "dslr restore", dslr.restore, lambda: _mess_up(stack, dslr.database)
-                )
-            )
+            restore = stack.settled(lambda: _mess_up(stack, dslr.database))
+            contenders.append(Contender.single("dslr restore", dslr.restore, restore))
         yield contenders
 
 
@@ -50,7 +49,7 @@ def minimal(bench: Bench) -> Iterator[list[Contender]]:
         stack.start()
         with minimal_program(stack) as smallest_up:
             yield [
-                Contender.single("up no-op", stack.up),
+                Contender.single("up no-op", stack.up, stack.settled()),
                 Contender.single("minimal up", smallest_up),
             ]
 
@@ -69,8 +68,8 @@ def schema_edit(bench: Bench) -> Iterator[list[Contender]]:
             file.write_text(schema + line, encoding="utf-8")
 
         yield [
-            Contender.single("up no-op", stack.up, bench.rested(nothing)),
-            Contender.single("up edited", stack.up, bench.rested(edit)),
+            Contender.single("up no-op", stack.up, stack.settled(rest=True)),
+            Contender.single("up edited", stack.up, stack.settled(edit, rest=True)),
         ]
 
 
@@ -81,8 +80,8 @@ def from_nothing(bench: Bench) -> Iterator[list[Contender]]:
         stack.use_backup(backup_of_scale(bench.scale))
         stack.start()
         contenders = [
-            Contender.single("up from nothing", stack.up, bench.rested(stack.destroy)),
-            Contender.single("script", script, bench.rested(nothing)),
+            Contender.single("up from nothing", stack.up, stack.destroy),
+            Contender.single("script", script, stack.settled(rest=True)),
         ]
         yield contenders
 
@@ -96,10 +95,13 @@ def commands(bench: Bench) -> Iterator[list[Contender]]:
 
         def pulumi(*arguments: str) -> Contender:
             command = (*arguments, "--stack", stack.name)
-            return Contender.single(f"pulumi {arguments[0]}", lambda: stack.pulumi(*command))
+            return Contender.single(
+                f"pulumi {arguments[0]}", lambda: stack.pulumi(*command), stack.settled()
+            )
 
         def vpdb(*arguments: str) -> Contender:
-            return Contender.single(f"vpdb {arguments[0]}", lambda: stack.vpdb(*arguments))
+            command = f"vpdb {arguments[0]}"
+            return Contender.single(command, lambda: stack.vpdb(*arguments), stack.settled())
 
         def drop_snapshot() -> None:
             with suppress(CommandFailed):  # the first time there is none
@@ -121,11 +123,15 @@ def commands(bench: Bench) -> Iterator[list[Contender]]:
             vpdb("dump", "--out", str(stack.folder / "dump.sql")),
             vpdb("verify"),
             Contender.single(
-                "vpdb snapshot", lambda: stack.vpdb("snapshot", "bench"), drop_snapshot
+                "vpdb snapshot",
+                lambda: stack.vpdb("snapshot", "bench"),
+                stack.settled(drop_snapshot),
             ),
             vpdb("restore", "bench", "--yes"),
-            Contender.single("up reset", lambda: replacing("reloadData")),
-            Contender.single("up wiped", lambda: replacing("wipeVolume"), stack.let_go),
+            Contender.single("up reset", lambda: replacing("reloadData"), stack.settled()),
+            Contender.single(
+                "up wiped", lambda: replacing("wipeVolume"), stack.settled(stack.let_go)
+            ),
         ]
         yield contenders
 

@@ -17,8 +17,8 @@ from benchmarks import data, documents, plot, report
 from benchmarks.experiments import MEASUREMENTS, measurements_for
 from benchmarks.measure import Contender, Series, chosen, interleave, ratios
 from benchmarks.probes.memory import peak_python_mb
-from benchmarks.rows import ROWS, Result, Row, Unit
-from benchmarks.run import THERE, compared, plan
+from benchmarks.rows import ROWS, THERE, Result, Row, Unit
+from benchmarks.run import compared, plan
 from benchmarks.shell import CHECKOUT, CommandFailed, run, timed
 
 
@@ -46,13 +46,22 @@ class TestInterleaving:
 
             return Contender.single(name, once, lambda: order.append(f"prepare {name}"))
 
-        series = interleave([side("a"), side("b")], 2, warm_up=1)
+        series = interleave([[side("a")], [side("b")]], 2, warm_up=1)
         assert order == ["prepare a", "a", "prepare b", "b"] * 3
         assert series == {"a": Series((2.0, 4.0)), "b": Series((3.0, 5.0))}
 
+    def test_contenders_that_share_a_turn_change_places(self) -> None:
+        order: list[str] = []
+
+        def side(name: str) -> Contender:
+            return Contender.single(name, lambda: 1.0, lambda: order.append(name))
+
+        interleave([[side("a"), side("b")], [side("c")]], 3, warm_up=0)
+        assert "".join(order) == "bacabcbac"
+
     def test_one_run_may_give_several_values(self) -> None:
         both = Contender(("part", "whole"), lambda: {"part": 1.0, "whole": 3.0, "unasked": 9.0})
-        series = interleave([both], 1, warm_up=0)
+        series = interleave([[both]], 1, warm_up=0)
         assert series == {"part": Series((1.0,)), "whole": Series((3.0,))}
 
     def test_the_ratio_is_taken_round_by_round(self) -> None:
@@ -300,11 +309,11 @@ class TestDocuments:
         assert len(document["results"]) == 2
         assert documents.rendered(text, document) == text
 
-    def test_a_time_that_nobody_has_measured_is_refused(self, tmp_path: Path) -> None:
-        results = tmp_path / "results.json"
-        documents.store([self.result("load-psql", 30, 5.0, 20.0)], self.ABOUT, results)
-        with pytest.raises(ValueError, match="the time of up changed"):
-            documents.rendered(self.TEXT, documents.load(results))
+    def test_a_time_that_is_not_there_is_said_and_one_that_no_row_has_is_refused(self) -> None:
+        nothing = {"machine": self.ABOUT, "sizes": {}, "results": []}
+        assert "-->not measured<!-- -->, not" in documents.rendered(self.TEXT, nothing)
+        with pytest.raises(ValueError, match="the time of up and away"):
+            documents.rendered(self.TEXT.replace("up changed", "up and away"), nothing)
 
     def test_another_machine_starts_with_no_figures(self, tmp_path: Path) -> None:
         results, other = tmp_path / "results.json", {**self.ABOUT, "processor": "another"}
