@@ -60,9 +60,15 @@ def finish(work: Work, build: str, name: str, stamp: Stamp) -> None:
     with work.admin.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(comment_on(build, stamp.to_comment()))
-        # What it holds is served again and again: nobody but its owner may change it.
+        # What it holds is served again and again, so nobody else may change it. The schema files
+        # may have given it away.
         cursor.execute(
-            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(build))
+            sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(sql.Identifier(build))
+        )
+        cursor.execute(query("database_grantees"), {"database": build})
+        grantees = sql.SQL(", ").join(sql.SQL(name) for (name,) in cursor.fetchall())
+        cursor.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(sql.Identifier(build), grantees)
         )
         cursor.execute(
             sql.SQL("ALTER DATABASE {} RENAME TO {}").format(

@@ -26,6 +26,7 @@ from pgseed.databases.stamp import Database, Stamp, list_databases, now
 from pgseed.databases.swap import Rename, swap
 from pgseed.databases.work import WAIT_S, Work
 from pgseed.errors import SeedError
+from pgseed.live.adopt import adopt
 from pgseed.live.replace import Action, Brought, LoadResult, changes_of, clean_up, replace_live
 from pgseed.live.status import Status, status_of
 from pgseed.progress import Progress, quiet
@@ -349,36 +350,7 @@ class LiveDatabase:
         objects added locally, still count as local changes.
         """
         with self.turn(f"adopt the dump of {self.name}") as work:
-            present = find_live(work.databases())
-            if present is None or present.oid != dumped:
-                return (
-                    f"another {self.name} took the place of the dumped one meanwhile"
-                    " (a reset, undo, restore or `pulumi up`)"
-                )
-            old = present.stamp
-            data_hash = seed.backup.data_hash if seed.backup else ""
-            if old is None or not old.content_id or old.schema_id != seed.schema_id:
-                if old is not None:
-                    work.write_stamp(self.name, old.with_state(data_hash=data_hash))
-                return "postgres/init/ has another schema than the live database"
-            rows = seed.rows
-            stamp = old.with_state(
-                content_id=seed.id,
-                source=seed.source,
-                label=seed.label,
-                commit="",
-                loaded_at=now(),
-                horizon=horizon,
-                # A table without a word in the dump is empty in it.
-                rows={name: rows.get(name, 0) for name in {*old.rows, *rows}},
-                origin="dump",
-                origin_at=now(),
-                held_for="",
-                data_hash=data_hash,
-            )
-            work.write_stamp(self.name, stamp)
-            work.log(f"adopt {self.name}: it holds {seed.label}, content {seed.id[:12]}")
-            return ""
+            return adopt(work, seed, dumped, horizon)
 
     def _changes(self, databases: list[Database], detail: bool) -> Changes:
         live = find_live(databases)

@@ -70,8 +70,8 @@ def dump_live(
                 " was loaded from it. Load it first (`pulumi up` keeps local changes), dump"
                 " elsewhere with --out FILE, or replace it with --over-newer"
             )
-        written = datetime.fromtimestamp(team.stat().st_mtime)
-        keep_dated_copy(team, keep=max(1, settings.dump_retention), now=written)
+        former = datetime.fromtimestamp(team.stat().st_mtime)
+        keep_dated_copy(team, keep=max(1, settings.dump_retention), now=former)
     horizon = live.dump_horizon()
     if wish.full:
         options = DumpOptions(schema_text=container_schema(server.container, name, schema))
