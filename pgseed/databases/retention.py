@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pgseed.databases.names import source_of_spare
@@ -11,11 +11,16 @@ from pgseed.databases.stamp import Database
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How much stays beside the live database: templates, kept databases, and GB for both."""
+    """How much stays beside the live database: templates, kept databases, and GB for both.
+
+    `carry` gets the former live database's settings (ALTER DATABASE … SET) and returns those that
+    the new one has.
+    """
 
     templates: int = 3
     kept: int = 3
     limit_gb: int = 20
+    carry: Callable[[dict[str, str]], dict[str, str]] = dict
 
 
 DEFAULT_POLICY = Policy()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import psycopg2.errors
 import psycopg2.extensions
 from psycopg2 import sql
 
+from pgseed.databases.retention import Policy
 from pgseed.databases.sessions import (
     POLL_S,
     begin_alone,
@@ -22,6 +24,14 @@ from pgseed.databases.stamp import Stamp, comment_on
 from pgseed.queries import query
 from pgseed.server import Connection
 
+_LISTS = (
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+)
 # How long a swap tries to have the list of databases to itself.
 _ALONE_S = 0.1
 
@@ -36,7 +46,7 @@ class Belongings:
     grants: tuple[tuple[str, str, bool], ...]
 
 
-def hand_over(admin: Connection, old: str, new: str) -> None:
+def hand_over(admin: Connection, old: str, new: str, policy: Policy) -> None:
     """Give one database what another one has: settings, grants, owner, connection limit."""
     with admin.cursor() as cursor:
         cursor.execute(query("database_grants"), {"database": old})
@@ -44,7 +54,28 @@ def hand_over(admin: Connection, old: str, new: str) -> None:
         belongings = Belongings(owner, limit, has_grants, tuple(tuple(g) for g in grants))
         for statement in belongings_sql(new, belongings):
             cursor.execute(statement)
-        cursor.execute(query("copy_database_settings"), {"old": old, "new": new})
+        cursor.execute(query("database_settings"), {"database": old})
+        for role, stored in cursor.fetchall():
+            settings = dict(setting.split("=", 1) for setting in stored)
+            for statement in settings_sql(new, role, settings if role else policy.carry(settings)):
+                cursor.execute(statement)
+
+
+def settings_sql(database: str, role: str, settings: Mapping[str, str]) -> Iterator[sql.Composable]:
+    """Build the statements that set these values; the role's name, if any, comes quoted."""
+    name = sql.Identifier(database)
+    whose = sql.SQL("ROLE {} IN DATABASE {}").format(sql.SQL(role), name)
+    for setting, value in settings.items():
+        # Of these PostgreSQL stores a list of quoted names, and takes it one by one (pg_dump's
+        # variable_is_guc_list_quote()).
+        values = [value]
+        if setting.lower() in _LISTS:
+            values = next(csv.reader([value], skipinitialspace=True), [""])
+        yield sql.SQL("ALTER {} SET {} TO {}").format(
+            whose if role else sql.SQL("DATABASE {}").format(name),
+            sql.SQL(".").join(map(sql.Identifier, setting.split("."))),
+            sql.SQL(", ").join(map(sql.Literal, values)),
+        )
 
 
 def belongings_sql(database: str, belongings: Belongings) -> Iterator[sql.Composable]:
@@ -87,7 +118,9 @@ def swap(helper: Connection, admin: Connection, renames: Sequence[Rename]) -> No
     olds = database_ids(admin, *(rename.old for rename in renames))
     # A transaction that has read the list of databases would be in the way.
     end_sessions(helper, olds, patience_s=0)
-    end = time.monotonic() + _ALONE_S
+    # Only a superuser may have the list of databases to itself.
+    is_superuser = admin.info.parameter_status("is_superuser") == "on"
+    end = time.monotonic() + (_ALONE_S if is_superuser else 0)
     with admin.cursor() as cursor:
         while time.monotonic() < end:
             if begin_alone(cursor):

@@ -116,7 +116,7 @@ def _swap_in(
     if present is None:
         _give_to(work, fresh)
     else:
-        hand_over(work.admin, live, fresh)
+        hand_over(work.admin, live, fresh, work.policy)
         aside = kept_name(live, datetime.now(), {d.name for d in databases})
         former = present.stamp or Stamp(content_id="")
         renames.append(
