@@ -36,15 +36,16 @@ class StackStatus:
             return "the backup cannot be read: `python -m vpdb doctor` says more", "red"
         if data.changes_unknown:
             return f"local changes: unknown. {data.changes_unknown}", "yellow"
+        if data.is_held:
+            changed = " and changed here" if data.changes else ""
+            return (
+                f"held: another content was brought back{changed}; `pulumi up` leaves it until the"
+                " files change, `python -m vpdb undo` goes back"
+            ), "yellow"
         if data.changes:
             fresh = "`python -m vpdb reset` starts afresh and keeps the changes aside"
             also = "; stale as well: `pulumi up` loads the new data" if data.is_stale else ""
             return f"local changes: {fresh}{also}", "yellow"
-        if data.is_held:
-            return (
-                "held: another content was brought back; `pulumi up` leaves it until the files"
-                " change, `python -m vpdb undo` goes back"
-            ), "yellow"
         if data.is_stale:
             return "stale: run `pulumi up`", "yellow"
         return "in step", "green"

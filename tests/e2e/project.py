@@ -137,6 +137,9 @@ class Project:
             csv.unlink()
         self.configure()
 
+    def container_id(self) -> str:
+        return docker("inspect", "--format", "{{.Id}}", self.container)
+
     def query(self, sql: str, *, password: str = PASSWORD) -> list[tuple[Any, ...]]:
         """Ask the live database as the application role."""
         connection = psycopg2.connect(
