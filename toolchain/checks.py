@@ -12,8 +12,9 @@ from toolchain.go_build import go_environment
 from toolchain.session import Session
 from toolchain.tools import toolchain_folder
 
-# Tests wait for containers more than they compute; a file's tests share what it set up. The files
-# stay in their order, e2e in front: begun last, one of those would run on alone at the end.
+# Tests wait for containers more than they compute; a file's tests share what it set up, the e2e
+# files even their stacks (tests/conftest.py). The files stay in their order, e2e in front: begun
+# last, one of those would run on alone at the end.
 _ALL_TESTS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 

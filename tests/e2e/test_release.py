@@ -54,8 +54,6 @@ def test_a_release_loads_dumps_and_leaves_the_next_up_nothing_to_do(project: Pro
     project.up()
     assert stamp_of(project) == loaded, "nothing was reloaded"
     assert project.backup.read_bytes() == written
-    project.configure()
-    project.up()
     assert project.plan().operations == {}
     assert project.counts() == (2282, 29222)
 
