@@ -110,13 +110,14 @@ class ChangingBackup:
     """A backup in which values are set anew, in place: the next content."""
 
     def __init__(self, path: Path) -> None:
-        """Find the values in a backup; the file itself is changed."""
+        """Find the values in a backup, and set them for the first time: the file is changed."""
         self.path = path
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             self._places = [match.span(1) for match in _WORDS.finditer(text)]
         if not self._places:
             raise ValueError(f"failed to find rows to change in {path}")
         self._version = 0
+        self._write(self._version)
 
     def change(self) -> None:
         """Make it next month's: most bytes are in tables that differ."""
