@@ -70,7 +70,8 @@ def take_away(connection: Connection, filled: Collection[int], large: Collection
         cursor.execute(query("load_indexes"), {"large": list(large)})
         found = [Index(*row) for row in cursor.fetchall()]
         run_all(cursor, [off for off, _ in switches if off] + [key.drop for key in keys])
-        indexes = tuple(i for i in found if not i.has_expressions or _returns(cursor, i))
+        changing = _changing(cursor, found)
+        indexes = tuple(index for index in found if index.name not in changing)
         run_all(cursor, [index.drop for index in indexes])
     return Obstacles(tuple(on_again for _, on_again in reversed(switches)), keys, indexes)
 
@@ -81,14 +82,18 @@ def run_all(cursor: psycopg2.extensions.cursor, statements: Sequence[str]) -> No
         cursor.execute("; ".join(statements[start : start + _STATEMENTS]))
 
 
-def _returns(cursor: psycopg2.extensions.cursor, index: Index) -> bool:
-    """Tell whether an index that is built again has the same expressions, to the letter.
+def _changing(cursor: psycopg2.extensions.cursor, indexes: Sequence[Index]) -> set[str]:
+    """Name those of the indexes that would not be the same, to the letter, if built again.
 
-    PostgreSQL may word an expression so that it would word what this gives in another way.
+    PostgreSQL words an expression in a way that it may word differently once it was read again.
     """
+    words = {index.name: index.build for index in indexes if index.has_expressions}
     cursor.execute("BEGIN")
-    run_all(cursor, [index.drop, index.build])
-    cursor.execute("SELECT pg_get_indexdef(%s::regclass)", (index.name,))
-    ((again,),) = cursor.fetchall()
+    run_all(cursor, [f"{i.drop}; {i.build}" for i in indexes if i.has_expressions])
+    cursor.execute(
+        "SELECT name, pg_get_indexdef(name::regclass) FROM unnest(%s::text[]) AS name",
+        (list(words),),
+    )
+    changing = {name for name, again in cursor.fetchall() if again != words[name]}
     cursor.execute("ROLLBACK")
-    return bool(again == index.build)
+    return changing

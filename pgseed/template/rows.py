@@ -112,23 +112,22 @@ class RowLoader:
     def _plan(self, obstacles: Obstacles) -> list[Job[Connection]]:
         """Order the work: all rows; then, of the largest tables first, indexes, keys, statistics.
 
-        Foreign keys and ANALYZE lock their tables against each other and against index builds.
+        Foreign keys and ANALYZE lock their tables against each other and against index builds, so
+        of one table they come one after the other, ANALYZE last: nothing waits for that.
         """
-        batches = batch_groups(self._groups)
         rows: list[Job[Connection]] = []
         indexes: list[Job[Connection]] = []
-        statistics: list[Job[Connection]] = []
         counts: list[Job[Connection]] = []
         ready: dict[int, str] = {}  # table -> the job that makes it complete, but for foreign keys
-        for batch in batches:
-            name = batch[0].name
-            oids = frozenset(table.oid for group in batch for table in group.members)
+        large: list[Batch] = []
+        for batch in batch_groups(self._groups):
+            name, oids = batch[0].name, _oids(batch)
             rows.append(Job(f"rows of {name}", partial(self._fill, batch)))
             ready |= dict.fromkeys(oids, rows[-1].name)
             if not batch[0].is_large:
                 continue
-            dropped = [index for index in obstacles.indexes if index.table_oid in oids]
-            if dropped:
+            large.append(batch)
+            if dropped := [index for index in obstacles.indexes if index.table_oid in oids]:
                 builds = [
                     Job(f"index {i.name}", partial(self._build, i), frozenset({rows[-1].name}))
                     for i in dropped
@@ -138,7 +137,6 @@ class RowLoader:
                 indexes += [*builds, Job(f"keys of {name}", partial(_execute, finish), built)]
                 ready |= dict.fromkeys(oids, indexes[-1].name)
             after = frozenset(ready[oid] for oid in oids)
-            statistics.append(Job(f"statistics of {name}", partial(_analyze, batch), after, oids))
             counts.append(Job(f"number of {name}", partial(self._count, batch), after))
         keys = [
             Job(
@@ -157,6 +155,16 @@ class RowLoader:
             frozenset(job.name for job in before),
             frozenset(ready) if obstacles.switches else frozenset(),
         )
+        statistics = [
+            Job(
+                f"statistics of {batch[0].name}",
+                partial(_analyze, batch),
+                frozenset(ready[oid] for oid in _oids(batch))
+                | frozenset(key.name for key in keys if key.locks & _oids(batch)),
+                _oids(batch),
+            )
+            for batch in large
+        ]
         return [*before, back, *statistics]
 
     def _tick(self) -> None:
@@ -297,6 +305,10 @@ class RowLoader:
             line=block.line + (int(place[1]) if place else 0),
             remedy="Mend the schema in postgres/init or write the backup anew",
         )
+
+
+def _oids(batch: Batch) -> frozenset[int]:
+    return frozenset(table.oid for group in batch for table in group.members)
 
 
 def _execute(statements: Sequence[str], session: Connection) -> None:

@@ -91,7 +91,7 @@ def test_the_same_data_give_the_same_bytes(
         "VACUUM FULL",
         "CLUSTER vpv4.person USING person_pkey",
         "DELETE FROM vpv4.badge WHERE serial_no = 's7' RETURNING *",
-        "INSERT INTO vpv4.badge VALUES (7, 2, 's7')",
+        "INSERT INTO vpv4.badge VALUES (7, 2, 's7', repeat('badge ', 1000))",
         "VACUUM",
         "REINDEX SCHEMA vpv4",
     ):
@@ -262,6 +262,8 @@ def test_a_trigger_that_changes_rows_does_not_act_on_a_restore(
 def test_a_full_dump_restores_into_an_empty_database(
     databases: Databases, awkward: str, tmp_path: Path
 ) -> None:
+    # PostgreSQL words its condition in another way once it has read its own words.
+    databases.psql(awkward, "DROP INDEX vpv4.email_index")
     full = tmp_path / "full.sql"
     options = {"schema_text": container_schema(databases.server.container, awkward, "vpv4")}
     databases.psql(awkward, _QUIET)

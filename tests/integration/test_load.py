@@ -261,6 +261,7 @@ def test_a_backup_that_does_not_fit_is_refused_before_a_row_moves(
     for gone in (
         "CREATE RULE swallow",
         "ALTER TABLE person ALTER COLUMN email",
+        "CREATE INDEX email_index",
         "GRANT SELECT (email)",
     ):
         if ("email" in change[0] and "email" in gone) or "nothing_unique" in change[0]:
@@ -296,7 +297,7 @@ def test_rows_of_a_large_table_are_frozen_by_the_load(stack: Stack) -> None:
     stack.load(source="backup", backup=str(REAL_BACKUP))
     stack.ask("CREATE EXTENSION pg_visibility")
     summary = "SELECT all_frozen FROM pg_visibility_map_summary('vpv4.adverse_drug_reactions')"
-    pages = "SELECT pg_relation_size('vpv4.adverse_drug_reactions') / 8192"
+    pages = "SELECT count(DISTINCT (ctid::text::point)[0]) FROM vpv4.adverse_drug_reactions"
     assert stack.ask(summary) == stack.ask(pages)
 
 

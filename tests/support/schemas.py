@@ -82,7 +82,7 @@ COMMENT ON INDEX team_name_key IS 'of a constraint';
 -- that needs the primary key.
 CREATE INDEX email_index ON person (email) WHERE email IN ('a', 'b') OR length(email) > 3;
 CREATE VIEW person_by_key AS
-    SELECT p.person_id, p.email, count(*)
+    SELECT p.person_id, p.boss_id, count(*)
       FROM person AS p JOIN team USING (team_id) GROUP BY p.person_id;
 CREATE TABLE badge (
     person_id bigint,
