@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.project import Project, docker
 
 CHANGE = "UPDATE vpv4.products SET name = 'mine' WHERE product_id = 1"
 MINE = "SELECT count(*) FROM vpv4.products WHERE name = 'mine'"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def rested(project: Project) -> None:
+    project.rest()
+
+
 def test_ordinary_sequences_end_in_step(project: Project) -> None:
     """One stack, several ways in which files, state and server come apart."""
-    project.rest()
     first = project.container_id()
     assert "unchanged" in project.up()
     assert project.container_id() == first, "what is there is left alone"
