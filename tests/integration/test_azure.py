@@ -359,4 +359,4 @@ def test_nothing_else_ever_leaves_this_machine() -> None:
         if "azure" in path.parts or path.name in ("azure.py", "config.py"):
             continue
         assert "azure_host" not in text, path
-        assert "sslmode" not in text or 'sslmode="disable"' in text, path
+        assert "sslmode" not in text or '"sslmode": "disable"' in text, path
