@@ -106,7 +106,7 @@ class SeedProvider(ResourceProvider):
             if _olds["contentId"] != _news["contentId"]:
                 seed_actions.load(self._config, _news)
             elif SILENT in _news:
-                seed_actions.load(self._config, _news, even_if_held=False)
+                seed_actions.load(self._config, _news, anew=False)
             else:
                 seed_actions.reach(self._config, _news)
         return UpdateResult(outs=kept(_news))

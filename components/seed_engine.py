@@ -32,10 +32,11 @@ START_TIMEOUT_S = 120.0
 _found: dict[tuple[str, str, int, str], DockerServer] = {}
 
 
-def load(config: Config, props: dict[str, Any], *, even_if_held: bool = True) -> None:
+def load(config: Config, props: dict[str, Any], *, anew: bool = True) -> None:
     """Make the live database hold the content that was planned, and let the developer in.
 
-    One that undo or restore brought back stays, unless `even_if_held`.
+    Unless `anew`, one that holds it stays with its local changes, and so does one that undo or
+    restore brought back.
     """
     settings = settings_of(config, props)
     read = cache(partial(planned_seed, settings, props))
@@ -48,7 +49,7 @@ def load(config: Config, props: dict[str, Any], *, even_if_held: bool = True) ->
         pool.submit(ensure_password, server, props["user"], props["password"])
         live = live_database(server, settings, print_lines())
         stamp = live.stamp()
-        if stamp and stamp.held_for == props["contentId"] and not even_if_held:
+        if stamp and not anew and props["contentId"] in (stamp.content_id, stamp.held_for):
             done = LoadResult("adopted", stamp)
         else:
             done = live.load(PlannedSeed(props["contentId"], read))

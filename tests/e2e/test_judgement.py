@@ -32,18 +32,20 @@ def test_ordinary_sequences_end_in_step(project: Project) -> None:
     assert "in step" in project.vpdb("status")
     assert project.query(MINE) == [(0,)]
 
-    # Stopped, paused, gone: plain `up` brings it back.
+    # Stopped, paused, gone: plain `up` brings it back, with what was changed in it.
+    project.query(CHANGE)
     docker("stop", project.container)
     assert "is stopped" in project.diff()
     project.up()
-    assert "in step" in project.vpdb("status")
+    assert project.query(MINE) == [(1,)]
     docker("pause", project.container)
     project.up()
-    assert "in step" in project.vpdb("status")
+    assert project.query(MINE) == [(1,)]
     docker("rm", "--force", project.container)
     project.up()
-    assert "in step" in project.vpdb("status")
+    assert project.query(MINE) == [(1,)]
     assert "unchanged" in project.up()
+    project.vpdb("reset", "--yes")
 
     # The application role may drop the database that it owns.
     as_owner = ("psql", "-U", "postgres", "-c", "SET ROLE velpharma")
