@@ -174,7 +174,7 @@ class RowLoader:
         self.progress(f"load rows: {count(done)} of {count(rows)} rows", self._bytes, total)
 
     def _fill(self, batch: Batch, session: Connection) -> None:
-        """Put the rows of a batch in, in one transaction; small tables are complete with it."""
+        """Put the rows of a batch in, in one transaction; small tables are then complete."""
         blocks = [block for group in batch for block in group.blocks]
         is_large = batch[0].is_large
         with session.cursor() as cursor:
@@ -189,13 +189,13 @@ class RowLoader:
                     self._send(cursor, block, self.tables[block.name], is_large)
                 except psycopg2.Error as error:
                     raise self._refusal(error, [block]) from None
-            if not is_large:
-                _analyze(batch, session)
-                self._count(batch, session)
             try:
                 cursor.execute("COMMIT")
             except psycopg2.Error as error:  # deferred constraints
                 raise self._refusal(error, blocks) from None
+        if not is_large:
+            _analyze(batch, session)
+            self._count(batch, session)
 
     def _send(
         self, cursor: psycopg2.extensions.cursor, block: RowBlock, table: Table, is_large: bool
