@@ -113,7 +113,7 @@ class RowLoader:
         """Order the work: all rows; then, of the largest tables first, indexes, keys, statistics.
 
         Foreign keys and ANALYZE lock their tables against each other and against index builds, so
-        of one table they come one after the other, ANALYZE last: nothing waits for that.
+        they come one after the other, ANALYZE last: nothing waits for that.
         """
         rows: list[Job[Connection]] = []
         indexes: list[Job[Connection]] = []
@@ -138,33 +138,30 @@ class RowLoader:
                 ready |= dict.fromkeys(oids, indexes[-1].name)
             after = frozenset(ready[oid] for oid in oids)
             counts.append(Job(f"number of {name}", partial(self._count, batch), after))
-        keys = [
-            Job(
+        keys = {
+            key: Job(
                 f"foreign key {key.table}.{key.name}",
                 partial(self._prove, key),
                 frozenset(ready[oid] for oid in key.tables if oid in ready),
                 key.tables,
             )
             for key in obstacles.foreign_keys
-        ]
+        }
         # Counted before row security is forced again on tables whose owner loads.
-        before = [*rows, *indexes, *keys, *counts]
+        before = [*rows, *indexes, *keys.values(), *counts]
         back = Job(
             "catalog",
             partial(self._switch_on, obstacles.switches),
             frozenset(job.name for job in before),
             frozenset(ready) if obstacles.switches else frozenset(),
         )
-        statistics = [
-            Job(
-                f"statistics of {batch[0].name}",
-                partial(_analyze, batch),
-                frozenset(ready[oid] for oid in _oids(batch))
-                | frozenset(key.name for key in keys if key.locks & _oids(batch)),
-                _oids(batch),
-            )
-            for batch in large
-        ]
+        statistics = []
+        for batch in large:
+            oids = _oids(batch)
+            own_keys = frozenset(job.name for key, job in keys.items() if key.table_oid in oids)
+            waits = own_keys | frozenset(ready[oid] for oid in oids)
+            name = f"statistics of {batch[0].name}"
+            statistics.append(Job(name, partial(_analyze, batch), waits, oids))
         return [*before, back, *statistics]
 
     def _tick(self) -> None:
@@ -177,7 +174,7 @@ class RowLoader:
         self.progress(f"load rows: {count(done)} of {count(rows)} rows", self._bytes, total)
 
     def _fill(self, batch: Batch, session: Connection) -> None:
-        """Put the rows of a batch in, in one transaction; small tables are complete with it."""
+        """Put the rows of a batch in, in one transaction; small tables are then complete."""
         blocks = [block for group in batch for block in group.blocks]
         is_large = batch[0].is_large
         with session.cursor() as cursor:
@@ -192,13 +189,13 @@ class RowLoader:
                     self._send(cursor, block, self.tables[block.name], is_large)
                 except psycopg2.Error as error:
                     raise self._refusal(error, [block]) from None
-            if not is_large:
-                _analyze(batch, session)
-                self._count(batch, session)
             try:
                 cursor.execute("COMMIT")
             except psycopg2.Error as error:  # deferred constraints
                 raise self._refusal(error, blocks) from None
+        if not is_large:
+            _analyze(batch, session)
+            self._count(batch, session)
 
     def _send(
         self, cursor: psycopg2.extensions.cursor, block: RowBlock, table: Table, is_large: bool
