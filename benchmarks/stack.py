@@ -76,9 +76,9 @@ class Bench:
     @contextmanager
     def stack(self) -> Iterator[Stack]:
         """Make a stack in a copy of the checkout; take it away whatever happens."""
+        name, env = f"bench-{secrets.token_hex(3)}", tool_environment()
         folder = Path(tempfile.mkdtemp(prefix="velpharma-bench-"))
-        name = f"bench-{secrets.token_hex(3)}"
-        stack = Stack(folder, name, free_port(), self.in_memory, tool_environment())
+        stack = Stack(folder, name, free_port(), self.in_memory, env)
         try:
             _copy_checkout(self.checkout, folder)
             if self.in_memory:
