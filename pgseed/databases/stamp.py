@@ -14,7 +14,7 @@ from typing import Any, Literal
 from psycopg2 import sql
 
 from pgseed.databases.names import Kind, kind_of
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.server import Connection
 
 # loaded: what was loaded, whether live, kept or a template.
@@ -101,10 +101,8 @@ class Database:
 
 def list_databases(connection: Connection, live: str, *, sizes: bool = False) -> list[Database]:
     """Give every database that belongs to the live one, itself included; sizes cost a moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("databases"), {"sizes": sizes})
-        rows = cursor.fetchall()
     found = []
+    rows = run(connection, query("databases"), {"sizes": sizes})
     for oid, name, comment, half_dropped, size_bytes in rows:
         kind = kind_of(name, live)
         if kind is not None:
