@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psycopg2.errors
-from psycopg2 import sql
 
 from pgseed.changes.compare_rows import Side, Written, compare_table
 from pgseed.changes.loaded_rows import LoadedRows
@@ -25,11 +24,12 @@ from pgseed.databases.catalog import (
     fingerprint,
     read_catalog,
     read_tables,
+    table_counts,
     without_bulk_mode,
 )
 from pgseed.databases.stamp import Database, Stamp
 from pgseed.errors import SeedError
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.server import Connection, Server, pg_errors_as
 from pgseed.units import count
 
@@ -51,15 +51,8 @@ class TableChange:
     changed: int | None = None
 
     def describe(self) -> str:
-        parts = [
-            f"{count(number)} {verb}"
-            for number, verb in (
-                (self.added, "added"),
-                (self.removed, "removed"),
-                (self.changed, "changed"),
-            )
-            if number
-        ]
+        counts = {"added": self.added, "removed": self.removed, "changed": self.changed}
+        parts = [f"{count(number)} {verb}" for verb, number in counts.items() if number]
         return f"{self.table} ({', '.join(parts)})" if parts else self.table
 
 
@@ -189,8 +182,7 @@ def _waiting_at_most(connection: Connection, database: str, wait_s: float | None
     if wait_s is None:
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{wait_s * 1000:.0f}ms",))
+    run(connection, f"SET LOCAL lock_timeout = '{wait_s * 1000:.0f}ms'")
     try:
         yield
     except psycopg2.errors.LockNotAvailable:
@@ -202,10 +194,8 @@ def _waiting_at_most(connection: Connection, database: str, wait_s: float | None
 
 def _holder(connection: Connection) -> str:
     connection.rollback()
-    with connection.cursor() as cursor:
-        cursor.execute(query("table_holder"))
-        found = cursor.fetchone()
-    return f"process {found[0]} ({found[1]})" if found else "a session"
+    found = [f"process {pid} ({name})" for pid, name in run(connection, query("table_holder"))]
+    return found[0] if found else "a session"
 
 
 def suspect_tables(then: Mapping[str, int], now: Mapping[str, TableState]) -> list[str]:
@@ -222,12 +212,11 @@ def age_of(connection: Connection, horizon: int) -> int:
 
     Where ids have gone too far to tell, every row counts as younger.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8 - %s, age(%s::xid)",
-            (horizon, str(horizon % 2**32)),
-        )
-        ((passed, age),) = cursor.fetchall()
+    ((passed, age),) = run(
+        connection,
+        f"SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8 - {horizon:d},"
+        f" age('{horizon % 2**32:d}'::xid)",
+    )
     # age() counts back from the next id, which stays the same within a transaction.
     return int(age) if 0 <= passed < _HORIZON_REACH else _HORIZON_REACH - 1
 
@@ -236,18 +225,9 @@ def table_states(
     connection: Connection, tables: Mapping[str, Table], age: int
 ) -> dict[str, TableState]:
     """Count rows, and those whose `xmin` is no older than `age`, one scan a table."""
-    holders = [table for table in tables.values() if table.kind == "r"]
-    if not holders:
-        return {}
-    counts = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {}, count(*), count(*) FILTER (WHERE age(xmin) <= {}) FROM ONLY {}").format(
-            sql.Literal(table.qualified), sql.Literal(age), table.identifier
-        )
-        for table in holders
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(counts)
-        return {name: TableState(rows, new) for name, rows, new in cursor.fetchall()}
+    counts = f"count(*), count(*) FILTER (WHERE age(xmin) <= {age:d})"
+    found = table_counts(connection, tables, counts)
+    return {name: TableState(rows, new) for name, rows, new in found}
 
 
 def _of_unknown(connection: Connection, tables: Mapping[str, Table], pristine: str) -> Changes:
