@@ -30,7 +30,7 @@ from pgseed.live.adopt import adopt
 from pgseed.live.replace import Action, Brought, LoadResult, changes_of, clean_up, replace_live
 from pgseed.live.status import Status, status_of
 from pgseed.progress import Progress, quiet
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.seed import PlannedSeed, Seed
 from pgseed.server import MAINTENANCE_DATABASE, UNATTENDED, Server, pg_errors_as
 
@@ -335,11 +335,8 @@ class LiveDatabase:
         with (
             self.server.session(MAINTENANCE_DATABASE, purpose="dump") as admin,
             pg_errors_as("prepare the dump"),
-            admin.cursor() as cursor,
         ):
-            cursor.execute(query("oldest_transaction"))
-            ((horizon,),) = cursor.fetchall()
-        return int(horizon)
+            return int(run(admin, query("oldest_transaction"))[0][0])
 
     def adopt_dump(self, seed: Seed, dumped: int, horizon: int) -> str:
         """Stamp it with the seed whose backup was dumped from it; return "" or why it was not done.
