@@ -29,8 +29,7 @@ TIMEOUT_S = 1.0
 
 def begin_to_find(settings: Settings) -> Future[DockerServer]:
     """Look for the stack's server while the backup is read."""
-    pool = ThreadPoolExecutor(1, "find server")
-    return pool.submit(_find, settings)
+    return ThreadPoolExecutor(1, "find server").submit(_find, settings)
 
 
 def _find(settings: Settings) -> DockerServer:
@@ -70,9 +69,9 @@ async def _look_and_tell(
         state = "silent" if found.is_running else found.state
         pulumi.info(f"container {found.name} is {state}: `pulumi up` starts it and waits for it")
         return {SILENT: state}
-    from components import server_preview as survey
+    from components.server_preview import look_and_tell
 
-    return await survey.look_and_tell(server, settings, content)
+    return await look_and_tell(server, settings, content)
 
 
 def container_mark(settings: Settings) -> str:
