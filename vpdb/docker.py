@@ -36,14 +36,10 @@ class Container:
     """What `docker inspect` says of a container; `ports` maps its TCP ports to host addresses."""
 
     name: str
-    container_id: str
-    image_id: str
     status: str
     labels: Mapping[str, str]
     environment: Mapping[str, str]
     ports: Mapping[int, tuple[str, int]]
-    volumes: tuple[str, ...]
-    network_address: str
 
     @property
     def is_running(self) -> bool:
@@ -63,18 +59,14 @@ class Container:
             for key, bindings in (network.get("Ports") or {}).items()
             if key.endswith("/tcp") and bindings
         }
-        addresses = [n.get("IPAddress") for n in (network.get("Networks") or {}).values()]
+
         variables = [v.partition("=") for v in document["Config"].get("Env") or ()]
         return cls(
             name=document["Name"].lstrip("/"),
-            container_id=document["Id"],
-            image_id=document["Image"],
             status=document["State"]["Status"],
             labels=document["Config"].get("Labels") or {},
             environment={name: value for name, _, value in variables},
             ports=ports,
-            volumes=tuple(m["Name"] for m in document.get("Mounts") or [] if m.get("Name")),
-            network_address=next(filter(None, addresses), ""),
         )
 
 
@@ -149,11 +141,6 @@ def inspect_container(name: str) -> Container | None:
     return Container.from_inspect(found) if found else None
 
 
-def image_exists(tag: str) -> bool:
-    """Return whether the engine holds an image of this tag."""
-    return inspect("image", tag) is not None
-
-
 def volume_exists(name: str) -> bool:
     """Return whether the engine holds a volume of this name."""
     return inspect("volume", name) is not None
@@ -206,11 +193,8 @@ def logs(container: str, *, lines: int = 20) -> str:
 def _failure(arguments: Sequence[str], stderr: str, stdout: str) -> SeedError:
     low = stderr.lower()
     if "cannot connect to the docker daemon" in low or "permission denied while trying" in low:
-        remedy = (
-            "Add yourself to the docker group"
-            if "permission denied" in low
-            else "Start the Docker engine"
-        )
+        denied = "permission denied" in low
+        remedy = "Add yourself to the docker group" if denied else "Start the Docker engine"
         return ServerUnreachable(f"failed to reach the Docker engine: {_last(stderr, 1)}. {remedy}")
     shown = " ".join(arguments[:3])
     return DockerFailed(f"failed to run docker {shown}: {_last(stderr, 5)}", stderr, stdout)
