@@ -96,11 +96,12 @@ def refuse_taken_port(settings: Settings) -> None:
         and container.ports.get(CONTAINER_PORT, ("", 0))[1] == settings.port
     ):
         return
-    from vpdb.doctor.ports import another_port, look_at_port
+    from toolchain.stacks import with_port
+    from vpdb.doctor.ports import look_at_port
 
     port = look_at_port(settings.port, settings.address, settings.container)
     if port.holder and not port.ours:
         raise SeedError(
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
-            f" take the next free one: {another_port(port, settings.stack)}"
+            f" take the next free one: {with_port(settings.stack, port.next_free)}"
         )
