@@ -59,7 +59,6 @@ class Container:
             for key, bindings in (network.get("Ports") or {}).items()
             if key.endswith("/tcp") and bindings
         }
-
         variables = [v.partition("=") for v in document["Config"].get("Env") or ()]
         return cls(
             name=document["Name"].lstrip("/"),
