@@ -93,6 +93,11 @@ class Database:
     comment: str = ""
 
     @property
+    def content_id(self) -> str:
+        """What a load put into it; "" where none did."""
+        return self.stamp.content_id if self.stamp else ""
+
+    @property
     def is_settled(self) -> bool:
         """Whether no run is busy with it, or was killed while it was."""
         is_undecided = self.stamp is not None and self.stamp.state == "replaced"
