@@ -167,7 +167,6 @@ class _Comparison:
         return TableChange(name, *counts) if any(counts) else None
 
     def _catalog_changes(self) -> list[str]:
-        """Name the objects that differ from those loaded."""
         catalog = without_bulk_mode(read_catalog(self._connection))
         if fingerprint(catalog) == self._stamp.catalog:
             return []

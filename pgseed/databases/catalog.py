@@ -30,7 +30,6 @@ class Column:
 
     @property
     def is_required(self) -> bool:
-        """Whether every row has to bring a value of its own."""
         return self.not_null and not self.has_default and not self.generated
 
 

@@ -61,7 +61,6 @@ def find_template(databases: Iterable[Database], content_id: str) -> Database | 
 
 
 def find_spare(databases: Iterable[Database], source: Database) -> Database | None:
-    """Return the copy of a template that stands ready."""
     spares = (d for d in databases if d.kind == "spare" and not d.half_dropped)
     return next((d for d in spares if source_of_spare(d.name) == source.oid), None)
 
@@ -133,7 +132,6 @@ def _loaded_at(database: Database) -> str:
 
 
 def next_kept_no(databases: Iterable[Database]) -> int:
-    """Return the number of the next database to be kept."""
     return 1 + max((d.stamp.kept_no for d in databases if d.stamp), default=0)
 
 

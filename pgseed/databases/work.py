@@ -74,11 +74,9 @@ class Work:
             time.sleep(min(0.2, 0.02 + waited / 10))
 
     def say(self, phase: str) -> None:
-        """Report a step that has no measure."""
         self.progress(phase, 0, 0)
 
     def databases(self, *, sizes: bool = False) -> list[Database]:
-        """Return every database that belongs to the live one; sizes cost a moment."""
         return list_databases(self.admin, self.live, sizes=sizes)
 
     def log(self, text: str) -> None:
@@ -99,11 +97,9 @@ class Work:
         return name
 
     def write_stamp(self, database: str, stamp: Stamp) -> None:
-        """Write what a database holds into its comment."""
         run(self.admin, comment_on(database, stamp.to_comment()))
 
     def drop(self, name: str, *, quietly: bool = False) -> None:
-        """Drop a database; see drop_database()."""
         drop_database(self.admin, name, quietly=quietly)
 
     def end(self) -> None:
