@@ -83,8 +83,6 @@ class StatementTimes:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Everything the advice is drawn from."""
-
     database: DatabaseFacts
     tables: Sequence[TableFacts] = ()
     unused: Sequence[UnusedIndex] = ()

@@ -69,9 +69,7 @@ class Container:
         )
 
 
-def run(
-    *arguments: str, stdin: bytes = b"", timeout_s: float = 60, env: Mapping[str, str] | None = None
-) -> bytes:
+def run(*arguments: str, stdin: bytes = b"", timeout_s: float = 60) -> bytes:
     """Run `docker …` and give its standard output.
 
     Raises ServerUnreachable when docker or its engine is not there, DockerFailed when the command
@@ -83,7 +81,6 @@ def run(
             input=stdin,
             capture_output=True,
             timeout=timeout_s,
-            env=env,
             check=False,
         )
     except FileNotFoundError:
@@ -135,13 +132,11 @@ def inspect(kind: str, name: str) -> dict[str, Any] | None:
 
 
 def inspect_container(name: str) -> Container | None:
-    """Look at a container; None when there is none of that name."""
     found = inspect("container", name)
     return Container.from_inspect(found) if found else None
 
 
 def volume_exists(name: str) -> bool:
-    """Return whether the engine holds a volume of this name."""
     return inspect("volume", name) is not None
 
 
@@ -154,8 +149,7 @@ def execute(
 
 def read_file(container: str, path: str) -> bytes | None:
     """Read a file in a container, running or not; None when there is no such file."""
-    archive = _archive(container, path)
-    if archive is None:
+    if (archive := _archive(container, path)) is None:
         return None
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         member = next((m for m in tar if m.isfile()), None)

@@ -36,8 +36,6 @@ class ProductionFailed(SeedError):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a server says of itself before it is dumped."""
-
     version: int
     read_only: bool
     encrypted: bool

@@ -42,7 +42,6 @@ class NotConfirmed(SeedError):
 
 
 def settings_of(stack: str | None) -> Settings:
-    """Read the settings of the stack a command means."""
     return load_settings(find_project_dir(), stack)
 
 

@@ -121,7 +121,6 @@ class Looker:
         self._server: Server | None = None
 
     def find(self) -> Server:
-        """Find the server through Docker, and prove that it is this stack's."""
         self._server = server_of(self._settings)
         return self._server
 

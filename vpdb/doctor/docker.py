@@ -28,7 +28,6 @@ _NONE_BYTES, _NONE_SHARE = 64 << 20, 0.01
 
 
 def look_at_engine() -> Engine:
-    """Ask the docker command for its version and its engine's."""
     if not shutil.which("docker"):
         return Engine(installed=False)
     address = ""
@@ -173,7 +172,6 @@ def _stopped(container: ContainerState, name: str) -> Finding:
 
 
 def check_volume(facts: Facts) -> Finding:
-    """Is the volume with the data there?"""
     name = facts.settings.volume
     if facts.volume_exists is None:
         return _skipped(facts)

@@ -91,7 +91,6 @@ def check_backup(facts: Facts) -> Finding:
 
 
 def check_backup_size(facts: Facts) -> Finding:
-    """Is the backup small enough for git?"""
     found = facts.backup
     if found is None or not found.exists:
         return skipped("there is no backup")

@@ -299,7 +299,6 @@ def check_locks(facts: Facts, postgres: Postgres) -> Finding:
 
 @_of_server
 def check_leftovers(facts: Facts, postgres: Postgres) -> Finding:
-    """Did a killed load leave databases behind?"""
     if not postgres.unfinished:
         return ok("none")
     names = ", ".join(postgres.unfinished[:3])

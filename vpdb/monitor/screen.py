@@ -95,7 +95,6 @@ def write_plain(frame: Frame, view: View, title: str) -> None:
 
 
 def write_json(frame: Frame) -> None:
-    """Write one frame as one line of JSON."""
     sys.stdout.write(json.dumps(to_document(frame), ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
