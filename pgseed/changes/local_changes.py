@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import psycopg2.errors
 
 from pgseed.changes.compare_rows import Side, Written, compare_table
-from pgseed.changes.loaded_rows import LoadedRows
 from pgseed.databases.catalog import (
+    Catalog,
     Table,
     catalog_differences,
     fingerprint,
@@ -124,8 +125,35 @@ def find_changes(
         stamp = database.stamp
         if stamp is None or not stamp.content_id:
             return _of_unknown(connection, tables, look.pristine)
-        loaded = LoadedRows(server, template.name, stack) if template else None
+        loaded = _Template(server, template.name, stack) if template else None
         return _Comparison(connection, tables, stamp, loaded, look).changes()
+
+
+class _Template:
+    """The template that a database was cloned from: its rows and objects, as they were loaded.
+
+    It is connected to once something of it is asked for: a clean database, the usual case, is
+    found out by its stamp alone. `stack` ends the session.
+    """
+
+    def __init__(self, server: Server, template: str, stack: ExitStack) -> None:
+        self._server, self._template, self._stack = server, template, stack
+
+    @cached_property
+    def connection(self) -> Connection:
+        connection = self._stack.enter_context(
+            self._server.session(self._template, purpose="compare", autocommit=False)
+        )
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        return connection
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return without_bulk_mode(read_catalog(self.connection))
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        return read_tables(self.connection)
 
 
 class _Comparison:
@@ -136,7 +164,7 @@ class _Comparison:
         connection: Connection,
         tables: Mapping[str, Table],
         stamp: Stamp,
-        loaded: LoadedRows | None,
+        loaded: _Template | None,
         look: Look,
     ) -> None:
         self._connection, self._tables, self._stamp = connection, tables, stamp

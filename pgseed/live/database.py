@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -67,11 +67,8 @@ class LiveDatabase:
     def databases(self, *, sizes: bool = False, timeout_s: float = 10) -> list[Database]:
         """Return every database that belongs to this one, itself included."""
         admin = self.server.connect(MAINTENANCE_DATABASE, purpose="list", timeout_s=timeout_s)
-        try:
-            with pg_errors_as(f"list the databases of {self.name}"):
-                return list_databases(admin, self.name, sizes=sizes)
-        finally:
-            admin.close()
+        with closing(admin), pg_errors_as(f"list the databases of {self.name}"):
+            return list_databases(admin, self.name, sizes=sizes)
 
     def stamp(self, *, timeout_s: float = 1.0) -> Stamp | None:
         """Return what it holds; None when it is not there or no load made it."""
