@@ -126,7 +126,7 @@ def find_changes(
         if stamp is None or not stamp.content_id:
             return _of_unknown(connection, tables, look.pristine)
         loaded = _Template(server, template.name, stack) if template else None
-        return _Comparison(connection, tables, stamp, loaded, look).changes()
+        return _Comparison(connection, tables, stamp, loaded, look.detail).changes()
 
 
 class _Template:
@@ -156,52 +156,52 @@ class _Template:
         return read_tables(self.connection)
 
 
+@dataclass(frozen=True)
 class _Comparison:
     """A database beside what was loaded into it, in one snapshot."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        tables: Mapping[str, Table],
-        stamp: Stamp,
-        loaded: _Template | None,
-        look: Look,
-    ) -> None:
-        self._connection, self._tables, self._stamp = connection, tables, stamp
-        self._loaded, self._look = loaded, look
-        self._states = table_states(connection, tables, age_of(connection, stamp.horizon))
+    connection: Connection
+    tables: Mapping[str, Table]
+    stamp: Stamp
+    loaded: _Template | None
+    detail: bool
+
+    @cached_property
+    def states(self) -> dict[str, TableState]:
+        age = age_of(self.connection, self.stamp.horizon)
+        return table_states(self.connection, self.tables, age)
 
     def changes(self) -> Changes:
-        suspects = suspect_tables(self._stamp.rows, self._states)
+        suspects = suspect_tables(self.stamp.rows, self.states)
         found = (self._change_of(name) for name in suspects)
         return Changes(tuple(change for change in found if change), tuple(self._catalog_changes()))
 
     def _change_of(self, name: str) -> TableChange | None:
-        then, now = self._stamp.rows.get(name), self._states.get(name)
+        then, now = self.stamp.rows.get(name), self.states.get(name)
         if now is None:  # the table itself is gone, which the catalog says too
             return TableChange(name, added=0, removed=then, changed=0) if then else None
         if then is None:
             return TableChange(name, added=now.rows, removed=0, changed=0) if now.rows else None
-        if self._loaded is None or (now.rows != then and not self._look.detail):
+        if self.loaded is None or (now.rows != then and not self.detail):
             return TableChange(name)
-        there = self._loaded.tables.get(name)
+        there = self.loaded.tables.get(name)
         if there is None:
             return TableChange(name)
         counts = compare_table(
-            Side(self._connection, self._tables[name]),
-            Side(self._loaded.connection, there),
-            Written(self._stamp.horizon, rows=now.rows, rows_then=then),
+            Side(self.connection, self.tables[name]),
+            Side(self.loaded.connection, there),
+            Written(self.stamp.horizon, rows=now.rows, rows_then=then),
         )
         return TableChange(name, *counts) if any(counts) else None
 
     def _catalog_changes(self) -> list[str]:
-        catalog = without_bulk_mode(read_catalog(self._connection))
-        if fingerprint(catalog) == self._stamp.catalog:
+        catalog = without_bulk_mode(read_catalog(self.connection))
+        if fingerprint(catalog) == self.stamp.catalog:
             return []
-        if self._loaded is None:
+        if self.loaded is None:
             return ["objects of the schema"]
         # Where nothing differs, some other version took the fingerprint.
-        return catalog_differences(self._loaded.catalog, catalog)
+        return catalog_differences(self.loaded.catalog, catalog)
 
 
 @contextmanager
