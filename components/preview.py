@@ -1,7 +1,4 @@
-"""What `pulumi preview` says in words beside the diff: the source, and what becomes of local data.
-
-Pulumi shows these lines under Diagnostics, in preview as well as in `up`.
-"""
+"""What `pulumi preview` says in words: the source, and what becomes of local data."""
 
 from __future__ import annotations
 
@@ -33,7 +30,6 @@ def begin_to_find(settings: Settings) -> Future[DockerServer]:
 
 
 def _find(settings: Settings) -> DockerServer:
-    docker.active_endpoint()  # nothing on another machine is even looked at
     seen = sight(settings.container)
     if seen.container is None:
         raise ServerUnreachable(f"failed to find container {settings.container}: there is none")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from vpdb.config import Settings
+from vpdb.docker import active_endpoint
+
+if TYPE_CHECKING:
+    import pulumi_docker as docker
 
 CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 CONTAINER_PORT = 5432
@@ -27,13 +31,24 @@ class PostgresServerArgs:
     mark: str = ""
 
 
+def local_engine() -> docker.Provider:
+    """Give the provider the active docker context's host: by itself it ignores contexts.
+
+    Raises GuardRefused for a remote one: the database would be published on another machine.
+    """
+    # Takes 0.2 s, in which the server, if it runs, has already been found: see prefetch.
+    import pulumi_docker as docker
+
+    return docker.Provider("docker", host=active_endpoint())
+
+
 class PostgresServer(pulumi.ComponentResource):
     """A PostgreSQL container on its own volume, published on one address of this machine."""
 
     def __init__(
         self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        import pulumi_docker as docker  # as late as can be: see docker_engine
+        import pulumi_docker as docker  # as late as can be: see local_engine
 
         super().__init__("velpharma:index:PostgresServer", name, {}, opts)
         settings = args.settings

@@ -64,22 +64,16 @@ def finding_server(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from vpdb import docker
-    from vpdb.server.server_probe import Sighting, sight
-
-    def look() -> Sighting:
-        docker.active_endpoint()  # the local engine is a condition
-        return sight(settings.container)
+    from vpdb.server.server_probe import sight
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        looking = pool.submit(sight, settings.container)
 
         def found() -> DockerServer:
             from vpdb.server.find import find_server
 
-            return find_server(
-                settings.container, settings.stack, timeout_s=timeout_s, seen=looking.result()
-            )
+            seen = looking.result()
+            return find_server(settings.container, settings.stack, timeout_s=timeout_s, seen=seen)
 
         yield found
 
