@@ -25,7 +25,6 @@ TIMEOUT_S = 1.0
 
 
 def begin_to_find(settings: Settings) -> Future[DockerServer]:
-    """Look for the stack's server while the backup is read."""
     return ThreadPoolExecutor(1, "find server").submit(_find, settings)
 
 

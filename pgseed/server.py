@@ -116,7 +116,6 @@ class Server(ABC):
     def session(
         self, database: str, *, autocommit: bool = True, purpose: str = ""
     ) -> Iterator[Connection]:
-        """Open a session for the time of a `with` block."""
         with closing(self.connect(database, autocommit=autocommit, purpose=purpose)) as connection:
             yield connection
 

@@ -158,8 +158,6 @@ class _Template:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """A database beside what was loaded into it, in one snapshot."""
-
     connection: Connection
     tables: Mapping[str, Table]
     stamp: Stamp
