@@ -34,7 +34,6 @@ def content_tag(context: Path, *, base_image: str) -> str:
 
 
 def exists(tag: str) -> bool:
-    """Return whether the engine has the image; ServerUnreachable when the engine is silent."""
     return docker.inspect("image", tag) is not None
 
 

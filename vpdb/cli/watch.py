@@ -93,8 +93,7 @@ def analyze(
     settings = settings_of(stack)
     server = server_of(settings)
     if not advice_only:
-        sys.stdout.write(_tables(settings))
-        sys.stdout.flush()
+        print(_tables(settings), end="", flush=True)
     with server.session(settings.database, purpose="analyze") as connection:
         found = advice.advise(advice.collect(connection, settings.db_schema))
     typer.echo("" if advice_only else "Advice:")

@@ -134,8 +134,6 @@ class SlowLoader:
 
 @dataclass(frozen=True, slots=True)
 class BackupFile:
-    """The backup that the settings name."""
-
     path: Path
     exists: bool = False
     size_bytes: int = 0
@@ -169,8 +167,6 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything collected, outermost first."""
-
     settings: Settings
     engine: Engine
     tools: ToolVersions = field(default_factory=lambda: ToolVersions("", {}, {}, {}, {}))

@@ -30,7 +30,6 @@ def set_password(server: DockerServer, user: str, password: str) -> None:
 
 
 def ensure_password(server: DockerServer, user: str, password: str) -> None:
-    """Set a role's password unless it is the one already."""
     try:
         psycopg2.connect(
             **{**server.parameters(), "user": user, "password": password},
