@@ -71,8 +71,7 @@ class Stamp:
             return None
         if not isinstance(document, dict) or document.get("made_by") != _MARK:
             return None
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in document.items() if key in known}
+        values = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         return cls(**{"content_id": "", **values})
 
     def with_state(self, **changes: Any) -> Stamp:

@@ -152,12 +152,12 @@ def settle(work: Work, databases: Sequence[Database], replaced: Database) -> Cha
         changes = changes_of(work, databases, replaced, Look(detail=False, pristine=pristine))
     except Exception as error:  # noqa: BLE001 - whatever it is, the rows are somebody's
         changes = Changes(catalog=(f"could not be compared ({first_line(error)})",))
-    with pg_errors_as(f"put {replaced.name} away"):
-        if changes and work.policy.kept:
-            kept = stamp.with_state(state="loaded", kept_because=changes.describe())
-            work.write_stamp(replaced.name, kept)
-            return changes
+    if not changes or not work.policy.kept:
         return NO_CHANGES
+    with pg_errors_as(f"put {replaced.name} away"):
+        kept = stamp.with_state(state="loaded", kept_because=changes.describe())
+        work.write_stamp(replaced.name, kept)
+    return changes
 
 
 def changes_of(
