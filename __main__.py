@@ -4,13 +4,12 @@ import pulumi
 
 from components import outputs
 from components import prefetch as head_start
-from components.docker_engine import local_engine
 from components.errors import as_run_errors
 from components.image import PostgresImage, PostgresImageArgs
 from components.optional_resources import declare_wishes
 from components.preview import begin_to_find, container_mark, describe_reload, refuse_taken_port
 from components.seed import Seed, SeedArgs
-from components.server import PostgresServer, PostgresServerArgs
+from components.server import PostgresServer, PostgresServerArgs, local_engine
 from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
 from vpdb.content import choose_content
 

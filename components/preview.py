@@ -1,7 +1,4 @@
-"""What `pulumi preview` says in words beside the diff: the source, and what becomes of local data.
-
-Pulumi shows these lines under Diagnostics, in preview as well as in `up`.
-"""
+"""What `pulumi preview` says in words: the source, and what becomes of local data."""
 
 from __future__ import annotations
 
@@ -28,13 +25,10 @@ TIMEOUT_S = 1.0
 
 
 def begin_to_find(settings: Settings) -> Future[DockerServer]:
-    """Look for the stack's server while the backup is read."""
-    pool = ThreadPoolExecutor(1, "find server")
-    return pool.submit(_find, settings)
+    return ThreadPoolExecutor(1, "find server").submit(_find, settings)
 
 
 def _find(settings: Settings) -> DockerServer:
-    docker.active_endpoint()  # nothing on another machine is even looked at
     seen = sight(settings.container)
     if seen.container is None:
         raise ServerUnreachable(f"failed to find container {settings.container}: there is none")
@@ -70,9 +64,9 @@ async def _look_and_tell(
         state = "silent" if found.is_running else found.state
         pulumi.info(f"container {found.name} is {state}: `pulumi up` starts it and waits for it")
         return {SILENT: state}
-    from components import server_preview as survey
+    from components.server_preview import look_and_tell
 
-    return await survey.look_and_tell(server, settings, content)
+    return await look_and_tell(server, settings, content)
 
 
 def container_mark(settings: Settings) -> str:
@@ -97,11 +91,12 @@ def refuse_taken_port(settings: Settings) -> None:
         and container.ports.get(CONTAINER_PORT, ("", 0))[1] == settings.port
     ):
         return
-    from vpdb.doctor.ports import another_port, look_at_port
+    from toolchain.stacks import with_port
+    from vpdb.doctor.ports import look_at_port
 
     port = look_at_port(settings.port, settings.address, settings.container)
     if port.holder and not port.ours:
         raise SeedError(
             f"failed to publish port {settings.port}: it is taken by {port.holder}. Stop that, or"
-            f" take the next free one: {another_port(port, settings.stack)}"
+            f" take the next free one: {with_port(settings.stack, port.next_free)}"
         )

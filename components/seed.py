@@ -1,7 +1,4 @@
-"""Seed: the data in the live database, keyed on the content of what was loaded.
-
-A thin edge over `pgseed`: the provider decides replace, update or nothing, the engine loads.
-"""
+"""Seed: the data in the live database, keyed on the content of what was loaded."""
 
 from __future__ import annotations
 
@@ -96,10 +93,7 @@ class SeedProvider(ResourceProvider):
             return ReadResult("" if seed_actions.is_gone(props) else id_, props)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Invoked for a changed port, password or container, an interrupted release, and to adopt.
-
-        Adopting is for a content that the live database already holds.
-        """
+        """Invoked for another port, password or container, an interrupted release, and to adopt."""
         from components import seed_engine as seed_actions
 
         with as_provider_errors():

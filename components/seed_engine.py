@@ -123,7 +123,6 @@ def _server(props: dict[str, Any], timeout_s: float, seen: Sighting | None = Non
 
 
 def _start(container: str) -> None:
-    """Start a container that is stopped or paused."""
     found = docker.inspect_container(container)
     if found is not None and found.status == "paused":
         docker.run("unpause", container)

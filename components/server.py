@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from vpdb.config import Settings
+from vpdb.docker import active_endpoint
+
+if TYPE_CHECKING:
+    import pulumi_docker as docker
 
 CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 CONTAINER_PORT = 5432
@@ -27,16 +31,33 @@ class PostgresServerArgs:
     mark: str = ""
 
 
+def local_engine() -> docker.Provider:
+    """Give the provider the active docker context's host: by itself it ignores contexts.
+
+    Raises GuardRefused for a remote one: the database would be published on another machine.
+    """
+    # Takes 0.2 s, in which the server, if it runs, has already been found: see prefetch.
+    import pulumi_docker as docker
+
+    return docker.Provider("docker", host=active_endpoint())
+
+
 class PostgresServer(pulumi.ComponentResource):
     """A PostgreSQL container on its own volume, published on one address of this machine."""
 
     def __init__(
         self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        import pulumi_docker as docker  # as late as can be: see docker_engine
+        import pulumi_docker as docker  # as late as can be: see local_engine
 
         super().__init__("velpharma:index:PostgresServer", name, {}, opts)
         settings = args.settings
+        labels = {
+            "velpharma.project": settings.project,
+            "velpharma.stack": settings.stack,
+            "velpharma.database": settings.database,
+            "velpharma.schema": settings.db_schema,
+        } | ({MARK_LABEL: args.mark} if args.mark else {})
         self.volume = docker.Volume(
             f"{name}-data",
             # The container needs the volume, so both wait.
@@ -51,7 +72,17 @@ class PostgresServer(pulumi.ComponentResource):
             name,
             name=settings.container,
             image=args.image_id,
-            envs=container_environment(settings),
+            # No secret: `docker inspect` shows it to everyone. The entrypoint takes the superuser's
+            # password from a file, and this one gives another random UUID to each reader, so nobody
+            # knows it; the way in is the container's own socket. The seed sets the application
+            # role's password.
+            envs=[
+                "POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid",
+                f"POSTGRES_DB={settings.database}",
+                f"VELPHARMA_SCHEMA={settings.db_schema}",
+                f"VELPHARMA_STACK={settings.stack}",
+                f"VELPHARMA_USER={settings.user}",
+            ],
             ports=[
                 docker.ContainerPortArgs(
                     internal=CONTAINER_PORT, external=settings.port, ip=settings.address
@@ -67,7 +98,7 @@ class PostgresServer(pulumi.ComponentResource):
             ],
             labels=[
                 docker.ContainerLabelArgs(label=label, value=value)
-                for label, value in container_labels(settings, args.mark).items()
+                for label, value in labels.items()
             ],
             restart="unless-stopped",
             # SIGINT is PostgreSQL's fast shutdown; without it open sessions delay every stop.
@@ -85,29 +116,3 @@ class PostgresServer(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"volume": self.volume.name, "container": self.container.name})
-
-
-def container_environment(settings: Settings) -> list[str]:
-    """Give the `NAME=value` list that the image's entrypoint reads on an empty volume.
-
-    It holds no secret: `docker inspect` shows it to everyone. The entrypoint takes the superuser's
-    password from a file, and this one gives another random UUID to each reader, so nobody knows
-    it; the way in is the container's own socket. The seed sets the application role's password.
-    """
-    return [
-        "POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid",
-        f"POSTGRES_DB={settings.database}",
-        f"VELPHARMA_SCHEMA={settings.db_schema}",
-        f"VELPHARMA_STACK={settings.stack}",
-        f"VELPHARMA_USER={settings.user}",
-    ]
-
-
-def container_labels(settings: Settings, mark: str = "") -> dict[str, str]:
-    """Give the labels by which `python -m vpdb` and `docker ps` find the container."""
-    return {
-        "velpharma.project": settings.project,
-        "velpharma.stack": settings.stack,
-        "velpharma.database": settings.database,
-        "velpharma.schema": settings.db_schema,
-    } | ({MARK_LABEL: mark} if mark else {})

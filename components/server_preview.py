@@ -31,10 +31,8 @@ async def look_and_tell(server: Server, settings: Settings, content: Content) ->
         pulumi.warn(line)
     for line in remarks(status.data):
         pulumi.info(line)
-    return {
-        INTERRUPTED: bulk.interrupted(status.bulk_mode, settings),
-        HOLDS: status.out_of_step,
-    }
+    interrupted = bulk.interrupted(status.bulk_mode, settings)
+    return {INTERRUPTED: interrupted, HOLDS: status.out_of_step}
 
 
 def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:
@@ -50,8 +48,7 @@ def warnings(status: Status, settings: Settings) -> list[str]:
         return [f"local changes: unknown, and kept if in doubt. {status.changes_unknown}"]
     changed = status.changes
     # The empty database of the image's first start was made by no load, and holds nothing to keep.
-    is_untouched = not changed or (changed.unknown and not changed.tables)
-    if is_untouched:
+    if not changed or (changed.unknown and not changed.tables):
         return []
     changes = changed.describe()
     if not status.is_stale:
@@ -66,8 +63,7 @@ def warnings(status: Status, settings: Settings) -> list[str]:
         f"local changes will be kept as {settings.database}_kept_<date>, and"
         f" `python -m vpdb undo` swaps them back: {changes}"
     ]
-    policy = Policy(kept=settings.kept_databases)
-    for name in pushed_out(status.kept, policy):
+    for name in pushed_out(status.kept, Policy(kept=settings.kept_databases)):
         lines.append(
             f"{name} will be dropped for good, to keep the newest {settings.kept_databases}."
             " `pulumi config set keptDatabases` keeps more"
@@ -77,7 +73,5 @@ def warnings(status: Status, settings: Settings) -> list[str]:
 
 def remarks(status: Status) -> list[str]:
     """Name what only lives on the volume, and so ends with it."""
-    names = [database.name for database in (*status.kept, *status.snapshots)]
-    if not names:
-        return []
-    return [f"kept on the volume, and lost if it is replaced: {', '.join(names)}"]
+    names = ", ".join(database.name for database in (*status.kept, *status.snapshots))
+    return [f"kept on the volume, and lost if it is replaced: {names}"] if names else []

@@ -52,33 +52,26 @@ __all__ = [  # noqa: RUF022 - in the order of use, as a table of contents
     "Busy",
 ]
 
-_MODULES = {
-    "read": "backup.reader",
-    "Backup": "backup.model",
-    "BackupRefused": "errors",
-    "Seed": "seed",
-    "PlannedSeed": "seed",
-    "Server": "server",
-    "UrlServer": "server",
-    "LiveDatabase": "live.database",
-    "Policy": "databases.retention",
-    "LoadResult": "live.replace",
-    "Status": "live.status",
-    "Changes": "changes.local_changes",
-    "dump": "dumping",
-    "Dump": "dumping",
-    "DumpOptions": "dumping",
-    "SeedError": "errors",
-    "ServerUnreachable": "errors",
-    "NothingThere": "live.database",
-    "NameRefused": "errors",
-    "Busy": "databases.work",
+_NAMES = {
+    "backup.model": ("Backup",),
+    "backup.reader": ("read",),
+    "changes.local_changes": ("Changes",),
+    "databases.retention": ("Policy",),
+    "databases.work": ("Busy",),
+    "dumping": ("dump", "Dump", "DumpOptions"),
+    "errors": ("BackupRefused", "NameRefused", "SeedError", "ServerUnreachable"),
+    "live.database": ("LiveDatabase", "NothingThere"),
+    "live.replace": ("LoadResult",),
+    "live.status": ("Status",),
+    "seed": ("PlannedSeed", "Seed"),
+    "server": ("Server", "UrlServer"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is asked for: a command's start would wait 0.1 s for all."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"pgseed.{_MODULES[name]}")
-    return getattr(module, "read_backup" if name == "read" else name)
+    for module, names in _NAMES.items():
+        if name in names:
+            found = import_module(f"pgseed.{module}")
+            return getattr(found, "read_backup" if name == "read" else name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

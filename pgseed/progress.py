@@ -63,9 +63,9 @@ def describe(phase: str, done: int, total: int, seconds: float) -> str:
     )
 
 
-def print_lines(stream: TextIO | None = None, *, every_s: float = 2.0) -> Progress:
+def print_lines(stream: TextIO | None = None) -> Progress:
     """Give a progress that prints lines: for `pulumi up`, logs, and terminals without a cursor."""
-    meter = Meter(every_s=every_s)
+    meter = Meter()
 
     def report(phase: str, done: int, total: int) -> None:
         text = meter.line(phase, done, total)

@@ -68,7 +68,6 @@ class Seed:
         return digest.hexdigest()
 
     def id_with(self, data_hash: str) -> str:
-        """Return the id that these schema files have with a backup of this hash."""
         return self._hash(data_hash, [read_sql(path) for path in self.schema_files])
 
     @property
@@ -78,13 +77,11 @@ class Seed:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that run before rows come, in their order."""
         role_file = (self.role_file,) if self.role_file else ()
         return (*role_file, *map(Path, self.schema_files))
 
     @property
     def variables(self) -> dict[str, str]:
-        """The psql variables of the schema files."""
         return {"schema": self.schema, "app_user": self.owner}
 
 

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
@@ -116,12 +116,8 @@ class Server(ABC):
     def session(
         self, database: str, *, autocommit: bool = True, purpose: str = ""
     ) -> Iterator[Connection]:
-        """Open a session for the time of a `with` block."""
-        connection = self.connect(database, autocommit=autocommit, purpose=purpose)
-        try:
+        with closing(self.connect(database, autocommit=autocommit, purpose=purpose)) as connection:
             yield connection
-        finally:
-            connection.close()
 
 
 class UrlServer(Server):
@@ -143,10 +139,8 @@ class UrlServer(Server):
         self, database: str, script: bytes, variables: Mapping[str, str] | None = None
     ) -> None:
         open_part = {k: v for k, v in self._parameters.items() if k != "password"}
-        command = [
-            *psql_command(variables or {}),
-            psycopg2.extensions.make_dsn(**open_part, dbname=database),
-        ]
+        target = psycopg2.extensions.make_dsn(**open_part, dbname=database)
+        command = [*psql_command(variables or {}), target]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         if "password" in self._parameters:
             environment["PGPASSWORD"] = self._parameters["password"]
@@ -226,7 +220,6 @@ def pg_errors_as(action: str, advice: str = "") -> Iterator[None]:
         detail = (error.diag.message_detail or "").strip() if error.diag else ""
         text = f"failed to {action}: {cause}{f' ({detail})' if detail else ''}"
         if isinstance(error, psycopg2.OperationalError) and error.pgcode is None:
-            raise ServerUnreachable(
-                f"{text}. {advice or 'Run it again when the server is back'}"
-            ) from None
+            advice = advice or "Run it again when the server is back"
+            raise ServerUnreachable(f"{text}. {advice}") from None
         raise SeedError(f"{text}{f'. {advice}' if advice else ''}") from None

@@ -43,15 +43,14 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    for upper, big, big_s, small, small_s in (
-        (3600, "min", 60, "s", 1),
-        (86400, "h", 3600, "min", 60),
-    ):
-        if whole < upper:
-            rest = whole % big_s // small_s
-            return f"{whole // big_s} {big}" + (f" {rest} {small}" if rest else "")
-    rest = whole % 86400 // 3600
-    return f"{whole // 86400} d" + (f" {rest} h" if rest else "")
+    if whole < 3600:
+        big, big_s, small, small_s = "min", 60, "s", 1
+    elif whole < 86400:
+        big, big_s, small, small_s = "h", 3600, "min", 60
+    else:
+        big, big_s, small, small_s = "d", 86400, "h", 3600
+    rest = whole % big_s // small_s
+    return f"{whole // big_s} {big}" + (f" {rest} {small}" if rest else "")
 
 
 def ago(seconds: float) -> str:

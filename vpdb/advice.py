@@ -10,6 +10,7 @@ import psycopg2.extensions
 from psycopg2 import sql
 
 from pgseed import units
+from pgseed.queries import run
 from vpdb.queries import query, rows
 
 Kind = TypeVar("Kind")
@@ -82,8 +83,6 @@ class StatementTimes:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Everything the advice is drawn from."""
-
     database: DatabaseFacts
     tables: Sequence[TableFacts] = ()
     unused: Sequence[UnusedIndex] = ()
@@ -101,9 +100,8 @@ def collect(connection: psycopg2.extensions.connection, schema: str) -> Performa
     statements = []
     if database.statements_schema:
         place = sql.Identifier(database.statements_schema)
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL(query("analyze_statements")).format(extension=place))
-            statements = [StatementTimes(*row) for row in cursor.fetchall()]
+        statement = sql.SQL(query("analyze_statements")).format(extension=place)
+        statements = [StatementTimes(*row) for row in run(connection, statement)]
     return Performance(
         database=database,
         tables=read("analyze_tables", TableFacts),

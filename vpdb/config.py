@@ -56,20 +56,6 @@ def _whole_number(low: int, high: int, example: int) -> Rule:
     return Rule(f"a whole number from {low} to {high}", example, holds)
 
 
-def _plain_name(example: str) -> Rule:
-    words = "a name of up to 63 letters, digits, - or _, not beginning with pg_"
-    return Rule(words, example, _pattern(r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]{0,62}"))
-
-
-def _role_name(example: str) -> Rule:
-    words = (
-        "a name of up to 63 letters, digits, - or _, not beginning with pg_, and not postgres or"
-        " vpdb, which are the server's own roles"
-    )
-    pattern = r"(?!pg_|(?:postgres|vpdb|public|none)$)[A-Za-z_][A-Za-z0-9_-]{0,62}"
-    return Rule(words, example, _pattern(pattern))
-
-
 def _is_address(text: str) -> bool:
     with suppress(ValueError):
         return text == "localhost" or bool(ipaddress.ip_address(text))
@@ -81,6 +67,13 @@ _TEXT = Rule("a text", "text")
 _BOOLEAN = Rule("true or false", "true", _pattern("(?i)true|false"))
 _SOURCE = Rule(f"one of {', '.join(_SOURCES)}", _SOURCES[0], _SOURCES.__contains__)
 _ADDRESS = Rule("an IP address of this machine", "127.0.0.1", _is_address)
+_NAME = "a name of up to 63 letters, digits, - or _, not beginning with pg_"
+_SCHEMA = Rule(_NAME, "vpv4", _pattern(r"(?!pg_)[A-Za-z_][A-Za-z0-9_-]{0,62}"))
+_ROLE = Rule(
+    f"{_NAME}, and not postgres or vpdb, which are the server's own roles",
+    "velpharma",
+    _pattern(r"(?!pg_|(?:postgres|vpdb|public|none)$)[A-Za-z_][A-Za-z0-9_-]{0,62}"),
+)
 _DATABASE = Rule(
     f"a name of up to {_DATABASE_BYTES} letters, digits, - or _, none of PostgreSQL's own",
     "velpdevdb",
@@ -181,8 +174,8 @@ class Settings:
             port=number("port", 1, 65535, 5440),
             address=take("address", _ADDRESS),
             database=take("database", _DATABASE),
-            db_schema=take("schema", _plain_name("vpv4")),
-            user=take("user", _role_name("velpharma")),
+            db_schema=take("schema", _SCHEMA),
+            user=take("user", _ROLE),
             password=_password(merged["password"]),
             password_is_default=merged["password"] == defaults["password"],
             base_image=os.environ.get(BASE_IMAGE_VARIABLE) or take("baseImage"),
@@ -202,7 +195,7 @@ class Settings:
             azure_host=take("azureHost"),
             azure_database=take("azureDatabase"),
             azure_user=take("azureUser"),
-            azure_schema=take("azureSchema", _plain_name("vpv4")),
+            azure_schema=take("azureSchema", _SCHEMA),
         )
         _check_together(settings)
         return settings
@@ -218,9 +211,9 @@ def checked_stack_name(name: str) -> str:
     return name
 
 
-def find_project_dir(start: Path | None = None) -> Path:
-    """Walk up from `start` (the working directory) to the folder of this project's Pulumi.yaml."""
-    here = (start or Path.cwd()).resolve()
+def find_project_dir() -> Path:
+    """Walk up from the working directory to the folder of this project's Pulumi.yaml."""
+    here = Path.cwd().resolve()
     for folder in (here, *here.parents, Path(__file__).resolve().parent.parent):
         if (folder / "Pulumi.yaml").is_file() and (folder / "postgres" / "init").is_dir():
             return folder

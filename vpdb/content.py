@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +11,7 @@ from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
 from pgseed.seed import Seed
 from vpdb.config import Settings, project_defaults
+from vpdb.git import ask_git
 
 if TYPE_CHECKING:
     from pgseed.backup.model import Backup
@@ -93,8 +93,9 @@ def choose_content(
     empty = empty_seed(project_dir, settings)
     if path is None:
         return Content(empty, source, reason, path)
-    seed = replace(empty, backup=backup, source=source, label=_shown(path, project_dir))
-    return Content(seed, source, reason, path)
+    inside = path.is_relative_to(project_dir)
+    label = path.relative_to(project_dir).as_posix() if inside else str(path)
+    return Content(replace(empty, backup=backup, source=source, label=label), source, reason, path)
 
 
 def empty_seed(project_dir: Path, settings: Settings) -> Seed:
@@ -112,22 +113,7 @@ def empty_seed(project_dir: Path, settings: Settings) -> Seed:
 
 def seed_with_commit(project_dir: Path, seed: Seed) -> Seed:
     """Return the seed with the short id of the checked-out commit, where there is one."""
-    return replace(seed, commit=_commit_of(project_dir))
-
-
-def _commit_of(project_dir: Path) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=project_dir,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return replace(seed, commit=ask_git(project_dir, "rev-parse", "--short=12", "HEAD"))
 
 
 def _read(
@@ -157,20 +143,11 @@ def choose_source(
     if wanted == "backup" or (wanted == "auto" and not backup_exists and not backup_is_default):
         # Falling back here would load other data than the settings name, without a word.
         if not backup_exists:
-            key = "source" if wanted == "backup" else "backup"
-            raise BackupRefused(
-                backup,
-                f"there is no such file, and the setting {key} asks for it",
-                remedy=f"Put the file there or run `pulumi config rm {key}`",
-            )
+            raise _missing(backup, "source" if wanted == "backup" else "backup")
         return "backup", backup, "the setting source names it"
     if wanted == "seed":
         if not seed_exists:
-            raise BackupRefused(
-                seed,
-                "there is no such file, and the setting source asks for it",
-                remedy="Put the file there or run `pulumi config rm source`",
-            )
+            raise _missing(seed, "source")
         return "seed", seed, "the setting source names it"
     if wanted == "empty":
         return "empty", None, "the setting source says so"
@@ -182,7 +159,9 @@ def choose_source(
     return "empty", None, f"there is neither {backup.name} nor {seed.name}"
 
 
-def _shown(path: Path, project_dir: Path) -> str:
-    return (
-        path.relative_to(project_dir).as_posix() if path.is_relative_to(project_dir) else str(path)
+def _missing(path: Path, key: str) -> BackupRefused:
+    return BackupRefused(
+        path,
+        f"there is no such file, and the setting {key} asks for it",
+        remedy=f"Put the file there or run `pulumi config rm {key}`",
     )

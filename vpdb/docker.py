@@ -36,14 +36,10 @@ class Container:
     """What `docker inspect` says of a container; `ports` maps its TCP ports to host addresses."""
 
     name: str
-    container_id: str
-    image_id: str
     status: str
     labels: Mapping[str, str]
     environment: Mapping[str, str]
     ports: Mapping[int, tuple[str, int]]
-    volumes: tuple[str, ...]
-    network_address: str
 
     @property
     def is_running(self) -> bool:
@@ -63,24 +59,17 @@ class Container:
             for key, bindings in (network.get("Ports") or {}).items()
             if key.endswith("/tcp") and bindings
         }
-        addresses = [n.get("IPAddress") for n in (network.get("Networks") or {}).values()]
         variables = [v.partition("=") for v in document["Config"].get("Env") or ()]
         return cls(
             name=document["Name"].lstrip("/"),
-            container_id=document["Id"],
-            image_id=document["Image"],
             status=document["State"]["Status"],
             labels=document["Config"].get("Labels") or {},
             environment={name: value for name, _, value in variables},
             ports=ports,
-            volumes=tuple(m["Name"] for m in document.get("Mounts") or [] if m.get("Name")),
-            network_address=next(filter(None, addresses), ""),
         )
 
 
-def run(
-    *arguments: str, stdin: bytes = b"", timeout_s: float = 60, env: Mapping[str, str] | None = None
-) -> bytes:
+def run(*arguments: str, stdin: bytes = b"", timeout_s: float = 60) -> bytes:
     """Run `docker …` and give its standard output.
 
     Raises ServerUnreachable when docker or its engine is not there, DockerFailed when the command
@@ -92,7 +81,6 @@ def run(
             input=stdin,
             capture_output=True,
             timeout=timeout_s,
-            env=env,
             check=False,
         )
     except FileNotFoundError:
@@ -144,18 +132,11 @@ def inspect(kind: str, name: str) -> dict[str, Any] | None:
 
 
 def inspect_container(name: str) -> Container | None:
-    """Look at a container; None when there is none of that name."""
     found = inspect("container", name)
     return Container.from_inspect(found) if found else None
 
 
-def image_exists(tag: str) -> bool:
-    """Return whether the engine holds an image of this tag."""
-    return inspect("image", tag) is not None
-
-
 def volume_exists(name: str) -> bool:
-    """Return whether the engine holds a volume of this name."""
     return inspect("volume", name) is not None
 
 
@@ -168,8 +149,7 @@ def execute(
 
 def read_file(container: str, path: str) -> bytes | None:
     """Read a file in a container, running or not; None when there is no such file."""
-    archive = _archive(container, path)
-    if archive is None:
+    if (archive := _archive(container, path)) is None:
         return None
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
         member = next((m for m in tar if m.isfile()), None)
@@ -206,11 +186,8 @@ def logs(container: str, *, lines: int = 20) -> str:
 def _failure(arguments: Sequence[str], stderr: str, stdout: str) -> SeedError:
     low = stderr.lower()
     if "cannot connect to the docker daemon" in low or "permission denied while trying" in low:
-        remedy = (
-            "Add yourself to the docker group"
-            if "permission denied" in low
-            else "Start the Docker engine"
-        )
+        denied = "permission denied" in low
+        remedy = "Add yourself to the docker group" if denied else "Start the Docker engine"
         return ServerUnreachable(f"failed to reach the Docker engine: {_last(stderr, 1)}. {remedy}")
     shown = " ".join(arguments[:3])
     return DockerFailed(f"failed to run docker {shown}: {_last(stderr, 5)}", stderr, stdout)

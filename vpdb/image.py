@@ -34,8 +34,7 @@ def content_tag(context: Path, *, base_image: str) -> str:
 
 
 def exists(tag: str) -> bool:
-    """Return whether the engine has the image; ServerUnreachable when the engine is silent."""
-    return docker.image_exists(tag)
+    return docker.inspect("image", tag) is not None
 
 
 def ensure_built(tag: str, context: Path, *, base_image: str) -> None:

@@ -30,7 +30,6 @@ def without_bulk_mode(settings: dict[str, str]) -> dict[str, str]:
 
 
 def live_database(server: Server, settings: Settings, progress: Progress = quiet) -> LiveDatabase:
-    """Return the live database of a stack on its server."""
     policy = Policy(
         settings.templates, settings.kept_databases, settings.cache_limit_gb, without_bulk_mode
     )

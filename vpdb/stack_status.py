@@ -60,7 +60,6 @@ class StackStatus:
         return f"content {self.data.live.content_id[:12]}" if self.data.is_stale else ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values for JSON."""
         document = self.data.to_dict()
         if self.content:
             document["wanted"]["reason"] = self.content.reason
@@ -69,7 +68,6 @@ class StackStatus:
 
 
 def look_at(server: Server, settings: Settings, content: Content | None) -> StackStatus:
-    """Look at the server, read-only and without the lock."""
     wanted = content.seed if content else None
     data = live_database(server, settings).status(wanted)
     return StackStatus(data, content, bulk.read(server, settings))

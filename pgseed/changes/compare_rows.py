@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2 import sql
 
 from pgseed.databases.catalog import Table
-from pgseed.queries import query
+from pgseed.queries import named, query, run
 from pgseed.server import Connection
 
 Counts = tuple[int, int, int]
@@ -69,10 +69,8 @@ def compare_table(here: Side, loaded: Side, written: Written) -> Counts:
 
 def read_key(side: Side) -> Key | None:
     """Return the columns that tell a table's rows apart; None when nothing promises that."""
-    with side.connection.cursor() as cursor:
-        cursor.execute(query("table_keys"), {"tables": [side.table.oid]})
-        found = cursor.fetchone()
-    return Key(tuple(found[1]), tuple(found[2]), found[3]) if found else None
+    found = run(side.connection, query("table_keys"), {"tables": [side.table.oid]})
+    return next((Key(tuple(names), tuple(types), plain) for _, names, types, plain in found), None)
 
 
 def row_hash(columns: list[str], alias: str) -> sql.Composed:
@@ -88,9 +86,7 @@ def _written_rows(
         "SELECT {}, {} FROM ONLY {} AS t"
         " WHERE age(t.xmin) <= (SELECT age({}::xid)) OR (SELECT {} >= 2147483648)"
     ).format(
-        sql.SQL(", ").join(
-            sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in key.names
-        ),
+        sql.SQL(", ").join(named("t.{}::text", name) for name in key.names),
         row_hash(columns, "t"),
         here.table.identifier,
         sql.Literal(str(horizon % 2**32)),
@@ -98,11 +94,7 @@ def _written_rows(
             sql.Literal(horizon)
         ),
     )
-    with closing(here.connection.cursor("vpdb_written")) as cursor:
-        cursor.itersize = _BATCH_ROWS
-        cursor.execute(statement)
-        while batch := cursor.fetchmany(_BATCH_ROWS):
-            yield batch
+    return _batches(here.connection, "vpdb_written", statement)
 
 
 def _look_up(
@@ -134,9 +126,8 @@ def _look_up(
         table=loaded.table.identifier,
         conditions=sql.SQL(" AND ").join(conditions),
     )
-    with loaded.connection.cursor() as cursor:
-        cursor.execute(statement)
-        return [None if found is None else bytes(found) for (found,) in cursor.fetchall()]
+    found = run(loaded.connection, statement)
+    return [None if hashed is None else bytes(hashed) for (hashed,) in found]
 
 
 def _compare_as_bags(here: Side, loaded: Side, columns: list[str]) -> Counts:
@@ -164,9 +155,16 @@ def _hashes(side: Side, columns: list[str]) -> Iterator[tuple[bytes, int]]:
     statement = sql.SQL(
         "SELECT {} AS hash, count(*) FROM ONLY {} AS t GROUP BY 1 ORDER BY 1"
     ).format(row_hash(columns, "t"), side.table.identifier)
-    with closing(side.connection.cursor("vpdb_hashes")) as cursor:
+    for batch in _batches(side.connection, "vpdb_hashes", statement):
+        for found, number in batch:
+            yield bytes(found), number
+
+
+def _batches(
+    connection: Connection, name: str, statement: sql.Composed
+) -> Iterator[list[tuple[Any, ...]]]:
+    with closing(connection.cursor(name)) as cursor:
         cursor.itersize = _BATCH_ROWS
         cursor.execute(statement)
         while batch := cursor.fetchmany(_BATCH_ROWS):
-            for found, number in batch:
-                yield bytes(found), number
+            yield batch

@@ -13,23 +13,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import psycopg2.errors
-from psycopg2 import sql
 
 from pgseed.changes.compare_rows import Side, Written, compare_table
-from pgseed.changes.loaded_rows import LoadedRows
 from pgseed.databases.catalog import (
+    Catalog,
     Table,
     catalog_differences,
     fingerprint,
     read_catalog,
     read_tables,
+    table_counts,
     without_bulk_mode,
 )
 from pgseed.databases.stamp import Database, Stamp
 from pgseed.errors import SeedError
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.server import Connection, Server, pg_errors_as
 from pgseed.units import count
 
@@ -51,15 +52,8 @@ class TableChange:
     changed: int | None = None
 
     def describe(self) -> str:
-        parts = [
-            f"{count(number)} {verb}"
-            for number, verb in (
-                (self.added, "added"),
-                (self.removed, "removed"),
-                (self.changed, "changed"),
-            )
-            if number
-        ]
+        counts = {"added": self.added, "removed": self.removed, "changed": self.changed}
+        parts = [f"{count(number)} {verb}" for verb, number in counts.items() if number]
         return f"{self.table} ({', '.join(parts)})" if parts else self.table
 
 
@@ -131,57 +125,81 @@ def find_changes(
         stamp = database.stamp
         if stamp is None or not stamp.content_id:
             return _of_unknown(connection, tables, look.pristine)
-        loaded = LoadedRows(server, template.name, stack) if template else None
-        return _Comparison(connection, tables, stamp, loaded, look).changes()
+        loaded = _Template(server, template.name, stack) if template else None
+        return _Comparison(connection, tables, stamp, loaded, look.detail).changes()
 
 
+class _Template:
+    """The template that a database was cloned from: its rows and objects, as they were loaded.
+
+    It is connected to once something of it is asked for: a clean database, the usual case, is
+    found out by its stamp alone. `stack` ends the session.
+    """
+
+    def __init__(self, server: Server, template: str, stack: ExitStack) -> None:
+        self._server, self._template, self._stack = server, template, stack
+
+    @cached_property
+    def connection(self) -> Connection:
+        connection = self._stack.enter_context(
+            self._server.session(self._template, purpose="compare", autocommit=False)
+        )
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        return connection
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return without_bulk_mode(read_catalog(self.connection))
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        return read_tables(self.connection)
+
+
+@dataclass(frozen=True)
 class _Comparison:
-    """A database beside what was loaded into it, in one snapshot."""
+    connection: Connection
+    tables: Mapping[str, Table]
+    stamp: Stamp
+    loaded: _Template | None
+    detail: bool
 
-    def __init__(
-        self,
-        connection: Connection,
-        tables: Mapping[str, Table],
-        stamp: Stamp,
-        loaded: LoadedRows | None,
-        look: Look,
-    ) -> None:
-        self._connection, self._tables, self._stamp = connection, tables, stamp
-        self._loaded, self._look = loaded, look
-        self._states = table_states(connection, tables, age_of(connection, stamp.horizon))
+    @cached_property
+    def states(self) -> dict[str, TableState]:
+        age = age_of(self.connection, self.stamp.horizon)
+        return table_states(self.connection, self.tables, age)
 
     def changes(self) -> Changes:
-        suspects = suspect_tables(self._stamp.rows, self._states)
+        suspects = suspect_tables(self.stamp.rows, self.states)
         found = (self._change_of(name) for name in suspects)
         return Changes(tuple(change for change in found if change), tuple(self._catalog_changes()))
 
     def _change_of(self, name: str) -> TableChange | None:
-        then, now = self._stamp.rows.get(name), self._states.get(name)
+        then, now = self.stamp.rows.get(name), self.states.get(name)
         if now is None:  # the table itself is gone, which the catalog says too
             return TableChange(name, added=0, removed=then, changed=0) if then else None
         if then is None:
             return TableChange(name, added=now.rows, removed=0, changed=0) if now.rows else None
-        if self._loaded is None or (now.rows != then and not self._look.detail):
+        if self.loaded is None or (now.rows != then and not self.detail):
             return TableChange(name)
-        there = self._loaded.tables.get(name)
+        there = self.loaded.tables.get(name)
         if there is None:
             return TableChange(name)
         counts = compare_table(
-            Side(self._connection, self._tables[name]),
-            Side(self._loaded.connection, there),
-            Written(self._stamp.horizon, rows=now.rows, rows_then=then),
+            Side(self.connection, self.tables[name]),
+            Side(self.loaded.connection, there),
+            Written(self.stamp.horizon, rows=now.rows, rows_then=then),
         )
         return TableChange(name, *counts) if any(counts) else None
 
     def _catalog_changes(self) -> list[str]:
-        """Name the objects that differ from those loaded."""
-        catalog = without_bulk_mode(read_catalog(self._connection))
-        if fingerprint(catalog) == self._stamp.catalog:
+        catalog = without_bulk_mode(read_catalog(self.connection))
+        if fingerprint(catalog) == self.stamp.catalog:
             return []
-        if self._loaded is None:
+        if self.loaded is None:
             return ["objects of the schema"]
         # Where nothing differs, some other version took the fingerprint.
-        return catalog_differences(self._loaded.catalog, catalog)
+        return catalog_differences(self.loaded.catalog, catalog)
 
 
 @contextmanager
@@ -189,8 +207,7 @@ def _waiting_at_most(connection: Connection, database: str, wait_s: float | None
     if wait_s is None:
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{wait_s * 1000:.0f}ms",))
+    run(connection, f"SET LOCAL lock_timeout = '{wait_s * 1000:.0f}ms'")
     try:
         yield
     except psycopg2.errors.LockNotAvailable:
@@ -202,10 +219,8 @@ def _waiting_at_most(connection: Connection, database: str, wait_s: float | None
 
 def _holder(connection: Connection) -> str:
     connection.rollback()
-    with connection.cursor() as cursor:
-        cursor.execute(query("table_holder"))
-        found = cursor.fetchone()
-    return f"process {found[0]} ({found[1]})" if found else "a session"
+    found = [f"process {pid} ({name})" for pid, name in run(connection, query("table_holder"))]
+    return found[0] if found else "a session"
 
 
 def suspect_tables(then: Mapping[str, int], now: Mapping[str, TableState]) -> list[str]:
@@ -222,12 +237,11 @@ def age_of(connection: Connection, horizon: int) -> int:
 
     Where ids have gone too far to tell, every row counts as younger.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8 - %s, age(%s::xid)",
-            (horizon, str(horizon % 2**32)),
-        )
-        ((passed, age),) = cursor.fetchall()
+    ((passed, age),) = run(
+        connection,
+        f"SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8 - {horizon:d},"
+        f" age('{horizon % 2**32:d}'::xid)",
+    )
     # age() counts back from the next id, which stays the same within a transaction.
     return int(age) if 0 <= passed < _HORIZON_REACH else _HORIZON_REACH - 1
 
@@ -236,18 +250,9 @@ def table_states(
     connection: Connection, tables: Mapping[str, Table], age: int
 ) -> dict[str, TableState]:
     """Count rows, and those whose `xmin` is no older than `age`, one scan a table."""
-    holders = [table for table in tables.values() if table.kind == "r"]
-    if not holders:
-        return {}
-    counts = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {}, count(*), count(*) FILTER (WHERE age(xmin) <= {}) FROM ONLY {}").format(
-            sql.Literal(table.qualified), sql.Literal(age), table.identifier
-        )
-        for table in holders
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(counts)
-        return {name: TableState(rows, new) for name, rows, new in cursor.fetchall()}
+    counts = f"count(*), count(*) FILTER (WHERE age(xmin) <= {age:d})"
+    found = table_counts(connection, tables, counts)
+    return {name: TableState(rows, new) for name, rows, new in found}
 
 
 def _of_unknown(connection: Connection, tables: Mapping[str, Table], pristine: str) -> Changes:

@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg2 import sql
 
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.server import Connection
 from pgseed.sql_names import qualified_name
 
@@ -29,7 +30,6 @@ class Column:
 
     @property
     def is_required(self) -> bool:
-        """Whether every row has to bring a value of its own."""
         return self.not_null and not self.has_default and not self.generated
 
 
@@ -55,9 +55,8 @@ class Table:
 
 def read_catalog(connection: Connection) -> Catalog:
     """Describe every object in the database, as texts that two databases made alike share."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("catalog"))
-        return {(kind, name): definition or "" for kind, name, definition in cursor.fetchall()}
+    rows = run(connection, query("catalog"))
+    return {(kind, name): definition or "" for kind, name, definition in rows}
 
 
 def without_bulk_mode(catalog: Catalog) -> Catalog:
@@ -91,26 +90,27 @@ def catalog_differences(before: Catalog, after: Catalog) -> list[str]:
 
 def read_tables(connection: Connection) -> dict[str, Table]:
     """Give the users' tables by their name as SQL needs it."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("tables"))
-        found = [
-            Table(oid, schema, name, kind, root, tuple(Column(**column) for column in columns))
-            for oid, schema, name, kind, root, columns in cursor.fetchall()
-        ]
+    found = [
+        Table(oid, schema, name, kind, root, tuple(Column(**column) for column in columns))
+        for oid, schema, name, kind, root, columns in run(connection, query("tables"))
+    ]
     return {table.qualified: table for table in found}
 
 
 def count_rows(connection: Connection, tables: Mapping[str, Table]) -> dict[str, int]:
     """Count the rows of every table that holds some itself (partitioned ones do not)."""
-    holders = [table for table in tables.values() if table.kind == "r"]
-    if not holders:
-        return {}
-    counts = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {}, count(*) FROM ONLY {}").format(
-            sql.Literal(table.qualified), table.identifier
+    return dict(table_counts(connection, tables, "count(*)"))
+
+
+def table_counts(
+    connection: Connection, tables: Mapping[str, Table], counts: str
+) -> list[tuple[Any, ...]]:
+    """Return every such table's name with these counts, one scan a table."""
+    selects = [
+        sql.SQL("SELECT {}, {} FROM ONLY {}").format(
+            sql.Literal(table.qualified), sql.SQL(counts), table.identifier
         )
-        for table in holders
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(counts)
-        return dict(cursor.fetchall())
+        for table in tables.values()
+        if table.kind == "r"
+    ]
+    return run(connection, sql.SQL(" UNION ALL ").join(selects)) if selects else []

@@ -21,7 +21,7 @@ from pgseed.databases.retention import Policy, find_spare
 from pgseed.databases.sessions import database_ids, end_sessions, ending_sessions
 from pgseed.databases.stamp import Database, Stamp, comment_on
 from pgseed.databases.work import Work
-from pgseed.queries import query
+from pgseed.queries import named, query, run
 from pgseed.server import MAINTENANCE_DATABASE, Connection
 
 # Above this a copy of files is faster than one through the write-ahead log, in spite of the two
@@ -32,50 +32,39 @@ LARGE_BYTES = 64 * 1024 * 1024
 
 def copy_database(work: Work, source: str, name: str) -> None:
     """Copy a whole database; every session in the source is ended, else PostgreSQL refuses."""
-    with work.admin.cursor() as cursor:
-        cursor.execute(query("database_size"), {"database": source})
-        ((size,),) = cursor.fetchall()
-        strategy = "FILE_COPY" if size > LARGE_BYTES else "WAL_LOG"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
-            sql.Identifier(name), sql.Identifier(source), sql.SQL(strategy)
-        )
-        sources = database_ids(work.admin, source)
-        if end_sessions(work.admin, sources, patience_s=0.2):
-            try:
-                cursor.execute(statement)
-            except psycopg2.errors.ObjectInUse:
-                pass
-            else:
-                return
-        with (
-            work.server.session(MAINTENANCE_DATABASE, purpose="end sessions") as helper,
-            ending_sessions(helper, sources),
-        ):
-            cursor.execute(statement)
+    ((size,),) = run(work.admin, query("database_size"), {"database": source})
+    strategy = "FILE_COPY" if size > LARGE_BYTES else "WAL_LOG"
+    statement = named(f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {strategy}", name, source)
+    sources = database_ids(work.admin, source)
+    if end_sessions(work.admin, sources, patience_s=0.2):
+        with suppress(psycopg2.errors.ObjectInUse):
+            run(work.admin, statement)
+            return
+    with (
+        work.server.session(MAINTENANCE_DATABASE, purpose="end sessions") as helper,
+        ending_sessions(helper, sources),
+    ):
+        run(work.admin, statement)
 
 
 def finish(work: Work, build: str, name: str, stamp: Stamp) -> None:
     """Give a complete database its stamp and its name, both or none."""
     end_sessions(work.admin, database_ids(work.admin, build), patience_s=2)
-    with work.admin.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute(comment_on(build, stamp.to_comment()))
-        # What it holds is served again and again, so nobody else may change it. The schema files
-        # may have given it away.
-        cursor.execute(
-            sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(sql.Identifier(build))
-        )
-        cursor.execute(query("database_grantees"), {"database": build})
-        grantees = sql.SQL(", ").join(sql.SQL(name) for (name,) in cursor.fetchall())
-        cursor.execute(
-            sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(sql.Identifier(build), grantees)
-        )
-        cursor.execute(
-            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                sql.Identifier(build), sql.Identifier(name)
-            )
-        )
-        cursor.execute("COMMIT")
+    admin = work.admin
+    run(admin, "BEGIN")
+    run(admin, comment_on(build, stamp.to_comment()))
+    # What it holds is served again and again, so nobody else may change it. The schema files may
+    # have given it away.
+    run(admin, named("ALTER DATABASE {} OWNER TO CURRENT_USER", build))
+    grantees = [
+        sql.SQL(role) for (role,) in run(admin, query("database_grantees"), {"database": build})
+    ]
+    run(
+        admin,
+        named("REVOKE ALL ON DATABASE {} FROM ", build) + sql.SQL(", ").join(grantees),
+    )
+    run(admin, named("ALTER DATABASE {} RENAME TO {}", build, name))
+    run(admin, "COMMIT")
 
 
 def copy_or_take_spare(work: Work, source: Database, name: str) -> None:
@@ -97,18 +86,13 @@ def lacks_spare(source: Database, databases: list[Database], policy: Policy) -> 
 
 def make_spare(session: Connection, source: Database, live: str) -> None:
     """Copy a database into its spare; where one is there already, or cannot be made, do nothing."""
-    statement = sql.SQL(
-        "CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG ALLOW_CONNECTIONS false"
-    ).format(sql.Identifier(spare_name(live, source.oid)), sql.Identifier(source.name))
-    with suppress(psycopg2.Error), session.cursor() as cursor:
-        cursor.execute(statement)
+    statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG ALLOW_CONNECTIONS false"
+    with suppress(psycopg2.Error):
+        run(session, named(statement, spare_name(live, source.oid), source.name))
 
 
 def make_spare_behind(session: Connection, source: Database | None, live: str) -> None:
-    """Leave a spare to a thread that makes it by this session, which is closed in any case.
-
-    Nothing depends on whether it comes.
-    """
+    """Leave a spare to a thread that makes it by this session, which is closed in any case."""
     if source is None:
         session.close()
     else:
@@ -116,11 +100,9 @@ def make_spare_behind(session: Connection, source: Database | None, live: str) -
 
 
 def _take(work: Work, spare: Database, name: str) -> bool:
-    both = sql.SQL("ALTER DATABASE {0} ALLOW_CONNECTIONS true; ALTER DATABASE {0} RENAME TO {1}")
-    try:
-        with work.admin.cursor() as cursor:
-            # One transaction, as PostgreSQL takes several statements that come together.
-            cursor.execute(both.format(sql.Identifier(spare.name), sql.Identifier(name)))
-    except psycopg2.Error:
-        return False
-    return True
+    # One transaction, as PostgreSQL takes several statements that come together.
+    both = "ALTER DATABASE {0} ALLOW_CONNECTIONS true; ALTER DATABASE {0} RENAME TO {1}"
+    with suppress(psycopg2.Error):
+        run(work.admin, named(both, spare.name, name))
+        return True
+    return False

@@ -39,7 +39,6 @@ def spare_name(live: str, source_oid: int) -> str:
 
 
 def source_of_spare(name: str) -> int:
-    """Give the oid of the database that a spare is a copy of."""
     return int(name.rpartition("_")[2])
 
 

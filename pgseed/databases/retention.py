@@ -46,14 +46,8 @@ def leftovers(databases: Iterable[Database]) -> list[str]:
 
 def undecided(databases: Iterable[Database]) -> list[Database]:
     """Give the replaced databases of which a killed run did not decide: keep or drop."""
-    return [
-        database
-        for database in databases
-        if database.kind == "kept"
-        and not database.half_dropped
-        and database.stamp is not None
-        and database.stamp.state == "replaced"
-    ]
+    kept = (d for d in databases if d.kind == "kept" and not d.half_dropped)
+    return [d for d in kept if d.stamp and d.stamp.state == "replaced"]
 
 
 def find_live(databases: Iterable[Database]) -> Database | None:
@@ -62,19 +56,13 @@ def find_live(databases: Iterable[Database]) -> Database | None:
 
 def find_template(databases: Iterable[Database], content_id: str) -> Database | None:
     """Give the finished template of a content; the whole id counts, the name holds its start."""
-    for database in databases:
-        stamp = database.stamp
-        if database.kind == "template" and stamp and stamp.content_id == content_id:
-            return None if database.half_dropped else database
-    return None
+    found = (d for d in databases if d.kind == "template" and d.stamp)
+    return next((d for d in found if d.content_id == content_id and not d.half_dropped), None)
 
 
 def find_spare(databases: Iterable[Database], source: Database) -> Database | None:
-    """Return the copy of a template that stands ready."""
-    for database in databases:
-        if database.kind == "spare" and source_of_spare(database.name) == source.oid:
-            return None if database.half_dropped else database
-    return None
+    spares = (d for d in databases if d.kind == "spare" and not d.half_dropped)
+    return next((d for d in spares if source_of_spare(d.name) == source.oid), None)
 
 
 def newest_kept(databases: Iterable[Database]) -> Database | None:
@@ -99,11 +87,10 @@ def over_limit(databases: Sequence[Database], policy: Policy) -> list[str]:
     by name and are never dropped here.
     """
     live = find_live(databases)
-    live_content = live.stamp.content_id if live and live.stamp else ""
+    live_content = live.content_id if live else ""
 
     def freshness(database: Database) -> tuple[bool, str]:
-        stamp = database.stamp
-        return bool(stamp and stamp.content_id == live_content), _loaded_at(database)
+        return database.content_id == live_content, _loaded_at(database)
 
     ours = [d for d in databases if d.stamp and not d.half_dropped]
     by_freshness = sorted((d for d in ours if d.kind == "template"), key=freshness, reverse=True)
@@ -145,7 +132,6 @@ def _loaded_at(database: Database) -> str:
 
 
 def next_kept_no(databases: Iterable[Database]) -> int:
-    """Return the number of the next database to be kept."""
     return 1 + max((d.stamp.kept_no for d in databases if d.stamp), default=0)
 
 

@@ -12,7 +12,7 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.server import Connection
 from pgseed.units import duration
 
@@ -39,18 +39,13 @@ class Client:
 
 def sessions_in(connection: Connection, database: str) -> list[Client]:
     """Tell whose sessions a swap of this database would end."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("sessions"), {"database": database})
-        return [Client(*row) for row in cursor.fetchall()]
+    return [Client(*row) for row in run(connection, query("sessions"), {"database": database})]
 
 
 def database_ids(connection: Connection, *databases: str) -> list[int]:
     """Give the numbers (oid) of those of the databases that exist."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT oid::int8 FROM pg_database WHERE datname = ANY (%s)", ([*databases],)
-        )
-        return [oid for (oid,) in cursor.fetchall()]
+    statement = "SELECT oid::int8 FROM pg_database WHERE datname = ANY (%(names)s)"
+    return [oid for (oid,) in run(connection, statement, {"names": [*databases]})]
 
 
 def end_sessions(connection: Connection, databases: Sequence[int], *, patience_s: float) -> bool:

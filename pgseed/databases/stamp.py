@@ -14,7 +14,7 @@ from typing import Any, Literal
 from psycopg2 import sql
 
 from pgseed.databases.names import Kind, kind_of
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.server import Connection
 
 # loaded: what was loaded, whether live, kept or a template.
@@ -71,8 +71,7 @@ class Stamp:
             return None
         if not isinstance(document, dict) or document.get("made_by") != _MARK:
             return None
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in document.items() if key in known}
+        values = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         return cls(**{"content_id": "", **values})
 
     def with_state(self, **changes: Any) -> Stamp:
@@ -93,6 +92,11 @@ class Database:
     comment: str = ""
 
     @property
+    def content_id(self) -> str:
+        """What a load put into it; "" where none did."""
+        return self.stamp.content_id if self.stamp else ""
+
+    @property
     def is_settled(self) -> bool:
         """Whether no run is busy with it, or was killed while it was."""
         is_undecided = self.stamp is not None and self.stamp.state == "replaced"
@@ -101,10 +105,8 @@ class Database:
 
 def list_databases(connection: Connection, live: str, *, sizes: bool = False) -> list[Database]:
     """Give every database that belongs to the live one, itself included; sizes cost a moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("databases"), {"sizes": sizes})
-        rows = cursor.fetchall()
     found = []
+    rows = run(connection, query("databases"), {"sizes": sizes})
     for oid, name, comment, half_dropped, size_bytes in rows:
         kind = kind_of(name, live)
         if kind is not None:

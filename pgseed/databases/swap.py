@@ -21,7 +21,7 @@ from pgseed.databases.sessions import (
     ending_sessions,
 )
 from pgseed.databases.stamp import Stamp, comment_on
-from pgseed.queries import query
+from pgseed.queries import named, query, run
 from pgseed.server import Connection
 
 _LISTS = (
@@ -36,35 +36,32 @@ _LISTS = (
 _ALONE_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Belongings:
-    """What a database has that a clone of another one does not get."""
-
-    owner: str
-    connection_limit: int
-    has_grants: bool
-    grants: tuple[tuple[str, str, bool], ...]
-
-
 def hand_over(admin: Connection, old: str, new: str, policy: Policy) -> None:
     """Give one database what another one has: settings, grants, owner, connection limit."""
-    with admin.cursor() as cursor:
-        cursor.execute(query("database_grants"), {"database": old})
-        ((owner, limit, has_grants, grants),) = cursor.fetchall()
-        belongings = Belongings(owner, limit, has_grants, tuple(tuple(g) for g in grants))
-        for statement in belongings_sql(new, belongings):
-            cursor.execute(statement)
-        cursor.execute(query("database_settings"), {"database": old})
-        for role, stored in cursor.fetchall():
-            settings = dict(setting.split("=", 1) for setting in stored)
-            for statement in settings_sql(new, role, settings if role else policy.carry(settings)):
-                cursor.execute(statement)
+    ((owner, limit, has_grants, grants),) = run(admin, query("database_grants"), {"database": old})
+    owner_name = sql.SQL(owner)  # names of roles come quoted
+    run(admin, named("ALTER DATABASE {} OWNER TO ", new) + owner_name)
+    run(admin, named("ALTER DATABASE {} CONNECTION LIMIT ", new) + sql.Literal(limit))
+    if has_grants:
+        # Whoever granted anything also revoked what PUBLIC has from the start, or left it in the
+        # list.
+        run(admin, named("REVOKE ALL ON DATABASE {} FROM PUBLIC, ", new) + owner_name)
+        for grantee, privilege, grantable in grants:
+            option = " WITH GRANT OPTION" if grantable and grantee != "PUBLIC" else ""
+            grant = named(f"GRANT {privilege} ON DATABASE {{}} TO ", new)
+            run(admin, grant + sql.SQL(grantee + option))
+    for role, stored in run(admin, query("database_settings"), {"database": old}):
+        settings = dict(setting.split("=", 1) for setting in stored)
+        for statement in settings_sql(new, role, settings if role else policy.carry(settings)):
+            run(admin, statement)
 
 
 def settings_sql(database: str, role: str, settings: Mapping[str, str]) -> Iterator[sql.Composable]:
     """Build the statements that set these values; the role's name, if any, comes quoted."""
     name = sql.Identifier(database)
-    whose = sql.SQL("ROLE {} IN DATABASE {}").format(sql.SQL(role), name)
+    whose = sql.SQL("ROLE {} IN DATABASE {}" if role else "{}DATABASE {}").format(
+        sql.SQL(role), name
+    )
     for setting, value in settings.items():
         # Of these PostgreSQL stores a list of quoted names, and takes it one by one (pg_dump's
         # variable_is_guc_list_quote()).
@@ -72,31 +69,9 @@ def settings_sql(database: str, role: str, settings: Mapping[str, str]) -> Itera
         if setting.lower() in _LISTS:
             values = next(csv.reader([value], skipinitialspace=True), [""])
         yield sql.SQL("ALTER {} SET {} TO {}").format(
-            whose if role else sql.SQL("DATABASE {}").format(name),
+            whose,
             sql.SQL(".").join(map(sql.Identifier, setting.split("."))),
             sql.SQL(", ").join(map(sql.Literal, values)),
-        )
-
-
-def belongings_sql(database: str, belongings: Belongings) -> Iterator[sql.Composable]:
-    """Build the statements that give a database these belongings; role names come quoted."""
-    name = sql.Identifier(database)
-    yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.SQL(belongings.owner))
-    yield sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
-        name, sql.Literal(belongings.connection_limit)
-    )
-    if not belongings.has_grants:
-        return
-    # Whoever granted anything also revoked what PUBLIC has from the start, or left it in the list.
-    yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(
-        name, sql.SQL(belongings.owner)
-    )
-    for grantee, privilege, grantable in belongings.grants:
-        yield sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-            sql.SQL(privilege),
-            name,
-            sql.SQL(grantee),
-            sql.SQL(" WITH GRANT OPTION" if grantable and grantee != "PUBLIC" else ""),
         )
 
 
@@ -142,11 +117,7 @@ def _rename(
     try:
         with ending_sessions(helper, olds):
             for rename in renames:
-                cursor.execute(
-                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                        sql.Identifier(rename.old), sql.Identifier(rename.new)
-                    )
-                )
+                cursor.execute(named("ALTER DATABASE {} RENAME TO {}", rename.old, rename.new))
                 cursor.execute(comment_on(rename.new, rename.stamp.to_comment()))
             cursor.execute("COMMIT")
     except psycopg2.Error:

@@ -21,7 +21,7 @@ from pgseed.databases.retention import DEFAULT_POLICY, Policy
 from pgseed.databases.stamp import Database, Stamp, comment_on, list_databases
 from pgseed.errors import SeedError, ServerUnreachable
 from pgseed.progress import Progress, quiet
-from pgseed.queries import query
+from pgseed.queries import named, query, run
 from pgseed.server import MAINTENANCE_DATABASE, UNATTENDED, Connection, Server
 from pgseed.sql_names import quote_literal
 from pgseed.units import duration
@@ -37,9 +37,7 @@ class Busy(SeedError):
 
 def lock_holder(session: Connection) -> tuple[str, float] | None:
     """Name the command that holds the lock, and since how many seconds; None when nobody does."""
-    with session.cursor() as cursor:
-        cursor.execute(query("lock_holder"), {"key": LOCK_KEY})
-        return next(iter(cursor.fetchall()), None)
+    return next(iter(run(session, query("lock_holder"), {"key": LOCK_KEY})), None)
 
 
 @dataclass(slots=True)
@@ -64,28 +62,21 @@ class Work:
         # DROP DATABASE of the one with the lock waits for it (WaitForProcSignalBarrier), so both
         # would wait.
         start = time.monotonic()
-        with self.admin.cursor() as cursor:
-            while True:
-                cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,))
-                ((taken,),) = cursor.fetchall()
-                if taken:
-                    return
-                holder, _ = lock_holder(self.admin) or ("a command that is just ending", 0.0)
-                waited = time.monotonic() - start
-                if waited > wait_s:
-                    raise Busy(
-                        f"failed to take the lock: {holder} has held it for {duration(wait_s)}."
-                        " Wait for it to end, or end that process"
-                    )
-                self.say(f"waiting for {holder}")
-                time.sleep(min(0.2, 0.02 + waited / 10))
+        while run(self.admin, f"SELECT pg_try_advisory_lock({LOCK_KEY})") != [(True,)]:
+            holder, _ = lock_holder(self.admin) or ("a command that is just ending", 0.0)
+            waited = time.monotonic() - start
+            if waited > wait_s:
+                raise Busy(
+                    f"failed to take the lock: {holder} has held it for {duration(wait_s)}."
+                    " Wait for it to end, or end that process"
+                )
+            self.say(f"waiting for {holder}")
+            time.sleep(min(0.2, 0.02 + waited / 10))
 
     def say(self, phase: str) -> None:
-        """Report a step that has no measure."""
         self.progress(phase, 0, 0)
 
     def databases(self, *, sizes: bool = False) -> list[Database]:
-        """Return every database that belongs to the live one; sizes cost a moment."""
         return list_databases(self.admin, self.live, sizes=sizes)
 
     def log(self, text: str) -> None:
@@ -97,25 +88,18 @@ class Work:
             " EXCEPTION WHEN insufficient_privilege THEN NULL; END;"
             f" RAISE LOG USING MESSAGE = {quote_literal(f'vpdb: {text}')}; END"
         )
-        with self.admin.cursor() as cursor:
-            cursor.execute(sql.SQL("DO {}").format(sql.Literal(body)))
+        run(self.admin, sql.SQL("DO {}").format(sql.Literal(body)))
 
     def create_empty(self) -> str:
         """Create a private database; what somebody put into template1 stays out of it."""
         name = build_name(self.live)
-        with self.admin.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
-            )
+        run(self.admin, named("CREATE DATABASE {} TEMPLATE template0", name))
         return name
 
     def write_stamp(self, database: str, stamp: Stamp) -> None:
-        """Write what a database holds into its comment."""
-        with self.admin.cursor() as cursor:
-            cursor.execute(comment_on(database, stamp.to_comment()))
+        run(self.admin, comment_on(database, stamp.to_comment()))
 
     def drop(self, name: str, *, quietly: bool = False) -> None:
-        """Drop a database; see drop_database()."""
         drop_database(self.admin, name, quietly=quietly)
 
     def end(self) -> None:
@@ -142,12 +126,9 @@ class Work:
 def drop_database(session: Connection, name: str, *, quietly: bool = False) -> None:
     """Drop a database and end the sessions in it; `quietly` leaves a failure to the next run."""
     try:
-        with session.cursor() as cursor:
-            if session.info.transaction_status != TRANSACTION_STATUS_IDLE:
-                cursor.execute("ROLLBACK")
-            cursor.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+        if session.info.transaction_status != TRANSACTION_STATUS_IDLE:
+            run(session, "ROLLBACK")
+        run(session, named("DROP DATABASE IF EXISTS {} WITH (FORCE)", name))
     except psycopg2.Error:
         if not quietly:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,7 +30,7 @@ from pgseed.live.adopt import adopt
 from pgseed.live.replace import Action, Brought, LoadResult, changes_of, clean_up, replace_live
 from pgseed.live.status import Status, status_of
 from pgseed.progress import Progress, quiet
-from pgseed.queries import query
+from pgseed.queries import query, run
 from pgseed.seed import PlannedSeed, Seed
 from pgseed.server import MAINTENANCE_DATABASE, UNATTENDED, Server, pg_errors_as
 
@@ -67,11 +67,8 @@ class LiveDatabase:
     def databases(self, *, sizes: bool = False, timeout_s: float = 10) -> list[Database]:
         """Return every database that belongs to this one, itself included."""
         admin = self.server.connect(MAINTENANCE_DATABASE, purpose="list", timeout_s=timeout_s)
-        try:
-            with pg_errors_as(f"list the databases of {self.name}"):
-                return list_databases(admin, self.name, sizes=sizes)
-        finally:
-            admin.close()
+        with closing(admin), pg_errors_as(f"list the databases of {self.name}"):
+            return list_databases(admin, self.name, sizes=sizes)
 
     def stamp(self, *, timeout_s: float = 1.0) -> Stamp | None:
         """Return what it holds; None when it is not there or no load made it."""
@@ -335,11 +332,8 @@ class LiveDatabase:
         with (
             self.server.session(MAINTENANCE_DATABASE, purpose="dump") as admin,
             pg_errors_as("prepare the dump"),
-            admin.cursor() as cursor,
         ):
-            cursor.execute(query("oldest_transaction"))
-            ((horizon,),) = cursor.fetchall()
-        return int(horizon)
+            return int(run(admin, query("oldest_transaction"))[0][0])
 
     def adopt_dump(self, seed: Seed, dumped: int, horizon: int) -> str:
         """Stamp it with the seed whose backup was dumped from it; return "" or why it was not done.

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from psycopg2 import sql
-
 from pgseed.changes.local_changes import NO_CHANGES, Changes, Look, find_changes
 from pgseed.databases.copies import copy_or_take_spare, lacks_spare, make_spare_behind
 from pgseed.databases.names import clone_name, kept_name
@@ -23,6 +21,7 @@ from pgseed.databases.retention import (
 from pgseed.databases.stamp import Database, Stamp, now
 from pgseed.databases.swap import Rename, hand_over, swap
 from pgseed.databases.work import Work
+from pgseed.queries import named, run
 from pgseed.server import MAINTENANCE_DATABASE, UNATTENDED, Connection, first_line, pg_errors_as
 
 Action = Literal["adopted", "cloned", "built"]
@@ -67,8 +66,7 @@ def replace_live(
     live = work.live
     # Ends sessions while `admin` renames, then makes a spare behind its back.
     helper = work.server.connect(MAINTENANCE_DATABASE, purpose="swap", settings=UNATTENDED)
-    wanted: Database | None = None
-    changes = NO_CHANGES
+    wanted, changes = None, NO_CHANGES
     try:
         with pg_errors_as(f"replace {live}", "It is as it was; run it again"):
             new, aside = _swap_in(work, helper, source, brought)
@@ -111,21 +109,17 @@ def _swap_in(
     copy_or_take_spare(work, source, fresh)
     databases = work.databases()
     present = find_live(databases)
-    renames = []
-    aside = None
+    renames, aside = [], None
     if present is None:
-        _give_to(work, fresh)
+        if work.owner:
+            run(work.admin, named("ALTER DATABASE {} OWNER TO {}", fresh, work.owner))
     else:
         hand_over(work.admin, live, fresh, work.policy)
         aside = kept_name(live, datetime.now(), {d.name for d in databases})
-        former = present.stamp or Stamp(content_id="")
-        renames.append(
-            Rename(
-                live,
-                aside,
-                former.with_state(state="replaced", kept_at=now(), kept_no=next_kept_no(databases)),
-            )
+        former = (present.stamp or Stamp(content_id="")).with_state(
+            state="replaced", kept_at=now(), kept_no=next_kept_no(databases)
         )
+        renames.append(Rename(live, aside, former))
     renames.append(Rename(fresh, live, new))
     work.say(f"swap {live}")
     work.log(f"swap {live}: content {new.content_id[:12]} in, former one to {aside}")
@@ -158,13 +152,12 @@ def settle(work: Work, databases: Sequence[Database], replaced: Database) -> Cha
         changes = changes_of(work, databases, replaced, Look(detail=False, pristine=pristine))
     except Exception as error:  # noqa: BLE001 - whatever it is, the rows are somebody's
         changes = Changes(catalog=(f"could not be compared ({first_line(error)})",))
-    with pg_errors_as(f"put {replaced.name} away"):
-        if changes and work.policy.kept:
-            because = changes.describe()
-            kept = stamp.with_state(state="loaded", kept_because=because)
-            work.write_stamp(replaced.name, kept)
-            return changes
+    if not changes or not work.policy.kept:
         return NO_CHANGES
+    with pg_errors_as(f"put {replaced.name} away"):
+        kept = stamp.with_state(state="loaded", kept_because=changes.describe())
+        work.write_stamp(replaced.name, kept)
+    return changes
 
 
 def changes_of(
@@ -173,13 +166,3 @@ def changes_of(
     """Compare a database with its template, while that is still there."""
     template = find_template(databases, database.stamp.content_id) if database.stamp else None
     return find_changes(work.server, database, template, look)
-
-
-def _give_to(work: Work, database: str) -> None:
-    if work.owner:
-        with work.admin.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
-                    sql.Identifier(database), sql.Identifier(work.owner)
-                )
-            )

@@ -52,7 +52,6 @@ class Status:
         return STALE if self.is_stale else IN_STEP
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values for JSON."""
         return {
             "in_step": self.exit_code == IN_STEP,
             "stale": self.is_stale,

@@ -6,7 +6,7 @@ PASSWORD_VARIABLE = "VELPHARMA_AZURE_PASSWORD"
 
 _HOST = "Correct `pulumi config set azureHost`"
 _FIREWALL = "Add this machine's address to the server's firewall rules in the Azure portal"
-_AGAIN = "Run the command again; nothing here was changed"
+_ENDED = ("it ended the connection", "Run the command again; nothing here was changed")
 
 # Part of the message: the cause, what to do. The first match wins.
 _EXPLANATIONS = {
@@ -35,12 +35,12 @@ _EXPLANATIONS = {
         "it has no such database or role",
         "Correct `pulumi config set azureDatabase` or azureUser",
     ),
-    "server closed the connection": ("it ended the connection", _AGAIN),
-    "terminating connection": ("it ended the connection", _AGAIN),
-    "ssl syscall error": ("it ended the connection", _AGAIN),
-    "unexpected eof": ("it ended the connection", _AGAIN),
-    "closed unexpectedly": ("it ended the connection", _AGAIN),
-    "could not receive data": ("it ended the connection", _AGAIN),
+    "server closed the connection": _ENDED,
+    "terminating connection": _ENDED,
+    "ssl syscall error": _ENDED,
+    "unexpected eof": _ENDED,
+    "closed unexpectedly": _ENDED,
+    "could not receive data": _ENDED,
     "permission denied": (
         "the user may not read everything",
         "Have the role granted SELECT on the schema's tables and sequences",

@@ -93,7 +93,6 @@ def _keep(target: Path, settings: Settings, progress: Progress) -> Path | None:
 
 
 def _readable(path: Path, settings: Settings) -> Backup | None:
-    """Read what stands at the target; None where it is missing or damaged."""
     if path.exists():
         with contextlib.suppress(BackupRefused):
             return read_backup(path, schema=settings.db_schema)

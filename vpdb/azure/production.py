@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pgseed.errors import SeedError
+from pgseed.server import psql_command
 from vpdb import docker
 from vpdb.azure.explain import explain
 from vpdb.config import Settings
@@ -36,8 +37,6 @@ class ProductionFailed(SeedError):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a server says of itself before it is dumped."""
-
     version: int
     read_only: bool
     encrypted: bool
@@ -77,10 +76,8 @@ class Production:
 
     def psql(self, script_name: str) -> Any:
         """Run one of this package's psql scripts there; give the JSON it prints."""
-        command = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1"]
-        command += ["-v", f"schema={self.settings.azure_schema}", "-d", self.conninfo, "-f", "-"]
-        done = self._run(command, query(script_name).encode(), subprocess.PIPE)
-        return json.loads(done)
+        command = [*psql_command({"schema": self.settings.azure_schema}), "-d", self.conninfo]
+        return json.loads(self._run(command, query(script_name).encode(), subprocess.PIPE))
 
     def probe(self) -> Probe:
         """Connect once and look; ProductionFailed names what is in the way."""

@@ -95,8 +95,7 @@ def logs(
             if tail is not None and not follow:
                 lines = list(lines)[-tail:] if tail else []
             for line in lines:
-                sys.stdout.write(line)
-                sys.stdout.flush()
+                print(line, end="", flush=True)
         finally:
             process.kill()
 

@@ -89,10 +89,7 @@ def every_command(
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code.
-
-    A failure the user can act on is one line on stderr, never a traceback.
-    """
+    """Run one command and return its exit code; a failure the user can act on is one line."""
     words = sys.argv[1:] if args is None else [*args]
     try:
         command_line(words[0] if words else "")(words, prog_name="python -m vpdb")

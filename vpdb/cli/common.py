@@ -42,7 +42,6 @@ class NotConfirmed(SeedError):
 
 
 def settings_of(stack: str | None) -> Settings:
-    """Read the settings of the stack a command means."""
     return load_settings(find_project_dir(), stack)
 
 
@@ -59,28 +58,19 @@ def server_of(settings: Settings, *, timeout_s: float = 2.0) -> DockerServer:
 def finding_server(
     settings: Settings, *, timeout_s: float = 2.0
 ) -> Iterator[Callable[[], DockerServer]]:
-    """Have Docker look for the stack's server while the block does other things.
-
-    The given call connects to it. Raises what server_of() raises, at that call.
-    """
+    """Have Docker look for the stack's server while the block does other things, then connect."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from vpdb import docker
-    from vpdb.server.server_probe import Sighting, sight
-
-    def look() -> Sighting:
-        docker.active_endpoint()  # the local engine is a condition
-        return sight(settings.container)
+    from vpdb.server.server_probe import sight
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look)
+        looking = pool.submit(sight, settings.container)
 
         def found() -> DockerServer:
             from vpdb.server.find import find_server
 
-            return find_server(
-                settings.container, settings.stack, timeout_s=timeout_s, seen=looking.result()
-            )
+            seen = looking.result()
+            return find_server(settings.container, settings.stack, timeout_s=timeout_s, seen=seen)
 
         yield found
 
@@ -133,24 +123,22 @@ def working() -> Iterator[Progress]:
         text = meter.line(phase, done, total)
         if text is None:
             return
-        if not terminal:
-            # The first line of a phase comes at once; here only one that lasts is news.
-            name = phase.partition(":")[0]
-            if name == phase_shown:
-                typer.echo(text, err=True)
-            phase_shown = name
-        else:
+        if terminal:
             # Cut, since a line that wraps cannot be written over.
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(f"\r{text[:width]}\x1b[K")
-            sys.stderr.flush()
+            print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+            return
+        # The first line of a phase comes at once; here only one that lasts is news.
+        name = phase.partition(":")[0]
+        if name == phase_shown:
+            typer.echo(text, err=True)
+        phase_shown = name
 
     try:
         yield report
     finally:
         if terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def hanging(text: str, indent: int) -> str:
@@ -166,5 +154,4 @@ def hanging(text: str, indent: int) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Write one JSON document, its keys in the order given."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))

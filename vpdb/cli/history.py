@@ -177,7 +177,6 @@ def prune(yes: Yes = False, stack: Stack = None) -> None:
 
 
 def _live(settings: Settings) -> LiveDatabase:
-    """Find the stack's live database."""
     with finding_server(settings) as found:
         from vpdb.live import live_database
 

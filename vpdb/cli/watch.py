@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +55,8 @@ def monitor(
         # First in the open, before the screen is taken: a wrong --stack is one plain line.
         look.find()
         if sys.stdout.isatty() and not once and not as_json:
-            signal.signal(signal.SIGTERM, _end)
+            # As an exception, so that the terminal is given back as it was.
+            signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
             screen.live(look, View(interval_s=interval or 2.0, long_s=long), settings.container)
             return
         repeat = None if once else interval
@@ -93,8 +93,7 @@ def analyze(
     settings = settings_of(stack)
     server = server_of(settings)
     if not advice_only:
-        sys.stdout.write(_tables(settings))
-        sys.stdout.flush()
+        print(_tables(settings), end="", flush=True)
     with server.session(settings.database, purpose="analyze") as connection:
         found = advice.advise(advice.collect(connection, settings.db_schema))
     typer.echo("" if advice_only else "Advice:")
@@ -121,7 +120,6 @@ class Looker:
         self._server: Server | None = None
 
     def find(self) -> Server:
-        """Find the server through Docker, and prove that it is this stack's."""
         self._server = server_of(self._settings)
         return self._server
 
@@ -135,8 +133,3 @@ class Looker:
         except (SeedError, OperationalError):
             self._server = None
             raise
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    # As an exception, so that the terminal is given back as it was.
-    raise SystemExit(128 + number)

@@ -10,11 +10,11 @@ from typing import Any
 
 from pgseed import units
 from pgseed.errors import SeedError
+from toolchain.stacks import with_port
 from vpdb import docker, image
 from vpdb.config import Settings
 from vpdb.doctor.facts import ContainerState, Disk, Engine, Facts
 from vpdb.doctor.finding import UP, Finding, note, ok, skipped, trouble, unreachable, warning
-from vpdb.doctor.ports import another_port
 from vpdb.errors import GuardRefused
 
 _CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
@@ -28,18 +28,15 @@ _NONE_BYTES, _NONE_SHARE = 64 << 20, 0.01
 
 
 def look_at_engine() -> Engine:
-    """Ask the docker command for its version and its engine's."""
     if not shutil.which("docker"):
         return Engine(installed=False)
+    address = ""
     try:
         address = docker.active_endpoint()
+        answer = docker.run("version", "--format", "{{json .}}", timeout_s=10)
     except GuardRefused:
         host = os.environ.get("DOCKER_HOST", "of the active context")
         return Engine(installed=True, address=host, local=False)
-    except SeedError as error:
-        return Engine(installed=True, error=_reason(error))
-    try:
-        answer = docker.run("version", "--format", "{{json .}}", timeout_s=10)
     except SeedError as error:
         return Engine(installed=True, error=_reason(error), address=address)
     versions: dict[str, Any] = json.loads(answer)
@@ -127,7 +124,7 @@ def check_port(facts: Facts) -> Finding:
     if found.holder and not found.ours:
         return trouble(
             f"{where} is taken by {found.holder}",
-            f"Stop it, or take another port: {another_port(found, facts.settings.stack)}",
+            f"Stop it, or take another port: {with_port(facts.settings.stack, found.next_free)}",
         )
     container = facts.container
     published = container.published_port if container and container.status == "running" else 0
@@ -175,7 +172,6 @@ def _stopped(container: ContainerState, name: str) -> Finding:
 
 
 def check_volume(facts: Facts) -> Finding:
-    """Is the volume with the data there?"""
     name = facts.settings.volume
     if facts.volume_exists is None:
         return _skipped(facts)

@@ -16,8 +16,6 @@ from vpdb.config import Settings
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The Docker engine as its CLI sees it."""
-
     installed: bool
     error: str = ""
     client: str = ""
@@ -61,8 +59,6 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """The stack's container."""
-
     exists: bool
     status: str = ""
     exit_code: int = 0
@@ -138,8 +134,6 @@ class SlowLoader:
 
 @dataclass(frozen=True, slots=True)
 class BackupFile:
-    """The backup that the settings name."""
-
     path: Path
     exists: bool = False
     size_bytes: int = 0
@@ -154,8 +148,6 @@ class BackupFile:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What `pulumi up` would load."""
-
     error: str = ""
     content: str = ""
     schema: str = ""
@@ -175,8 +167,6 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything collected, outermost first."""
-
     settings: Settings
     engine: Engine
     tools: ToolVersions = field(default_factory=lambda: ToolVersions("", {}, {}, {}, {}))

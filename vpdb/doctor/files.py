@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 from pgseed import units
 from pgseed.backup.work_folder import leftovers
@@ -14,6 +12,7 @@ from vpdb.config import Settings
 from vpdb.content import INIT_DIR, choose_content
 from vpdb.doctor.facts import BackupFile, Facts, Team, Wanted
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, warning
+from vpdb.git import ask_git
 
 _COMPRESSED = (".gz", ".zst")
 
@@ -21,12 +20,13 @@ _COMPRESSED = (".gz", ".zst")
 def look_at_content(settings: Settings) -> tuple[Wanted, BackupFile]:
     """Choose what `pulumi up` would load, and look at the backup on the way."""
     path = settings.backup
+    lfs = ask_git(settings.project_dir, "check-attr", "filter", "--", str(path))
     found = BackupFile(
         path=path,
         exists=path.is_file(),
         size_bytes=path.stat().st_size if path.is_file() else 0,
         compressed=path.suffix in _COMPRESSED,
-        git_lfs=_git(settings.project_dir, "check-attr", "filter", "--", str(path)).endswith("lfs"),
+        git_lfs=lfs.endswith("lfs"),
         leftovers=tuple(leftovers(path.parent)),
     )
     try:
@@ -47,16 +47,16 @@ def look_at_team(settings: Settings) -> Team:
     The network is not asked: the upstream is as last fetched.
     """
     folder = settings.project_dir
-    if _git(folder, "rev-parse", "--is-inside-work-tree") != "true":
+    if ask_git(folder, "rev-parse", "--is-inside-work-tree") != "true":
         return Team()
     paths = [str(INIT_DIR)]
     if settings.backup.is_relative_to(folder):
         paths.append(str(settings.backup.relative_to(folder)))
-    modified = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *paths)
-    upstream = _git(folder, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
+    modified = ask_git(folder, "status", "--porcelain", "--untracked-files=no", "--", *paths)
+    upstream = ask_git(folder, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
     behind = ""
     if upstream:
-        behind = _git(folder, "rev-list", "--count", "HEAD..@{upstream}", "--", *paths)
+        behind = ask_git(folder, "rev-list", "--count", "HEAD..@{upstream}", "--", *paths)
     return Team(
         in_git=True,
         modified=bool(modified),
@@ -91,7 +91,6 @@ def check_backup(facts: Facts) -> Finding:
 
 
 def check_backup_size(facts: Facts) -> Finding:
-    """Is the backup small enough for git?"""
     found = facts.backup
     if found is None or not found.exists:
         return skipped("there is no backup")
@@ -131,13 +130,3 @@ def check_team(facts: Facts) -> Finding:
     if not found.upstream:
         return ok("as committed; the branch has no upstream to compare with")
     return ok(f"as {found.upstream} when last fetched")
-
-
-def _git(folder: Path, *args: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *args], cwd=folder, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -32,7 +32,6 @@ class Finding:
     fix: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
         return {
             "level": self.level.name,
             "text": self.text,

@@ -14,8 +14,6 @@ from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.server.password import set_password
 
-_START_S = 60
-
 
 def repair(facts: Facts, findings: Mapping[str, Finding]) -> list[str]:
     """Make every repair the findings name; give what was done, in words. Raises SeedError."""
@@ -32,7 +30,7 @@ def _start_container(facts: Facts) -> str:
     name = facts.settings.container
     paused = facts.container is not None and facts.container.status == "paused"
     docker.run("unpause" if paused else "start", name)
-    _server(facts, _START_S)
+    _server(facts, wait_s=60)
     return f"started {name}"
 
 

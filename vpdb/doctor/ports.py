@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from toolchain.ports import holder, is_free, next_free, publishers
-from toolchain.stacks import with_port
 from vpdb.doctor.facts import Port
 
 
@@ -20,8 +19,3 @@ def look_at_port(number: int, address: str, container: str, promised: Collection
         return Port(number, address, f"container {container}", ours=True)
     other = next_free(number + 1, promised, address)
     return Port(number, address, holder(number), next_free=other)
-
-
-def another_port(port: Port, stack: str) -> str:
-    """Word the command that gives a stack another port than one that is taken."""
-    return with_port(stack, port.next_free)

@@ -37,13 +37,11 @@ _ROWS_A_COMMIT, _COMMITS_S = 3.0, 20.0
 _LONG_OPERATION_S = 1800
 _LONG_IDLE_S = 300
 
-Check = Callable[[Facts], Finding]
 
-
-def look_at_postgres(settings: Settings, *, wait_s: float = 2.0) -> Postgres:
+def look_at_postgres(settings: Settings) -> Postgres:
     """Collect what the server says; a silent one, or one without this stack's mark, is `error`."""
     try:
-        server = find_server(settings.container, settings.stack, timeout_s=wait_s)
+        server = find_server(settings.container, settings.stack, timeout_s=2.0)
     except GuardRefused as error:
         return Postgres(error=str(error), refused=True)
     except SeedError as error:
@@ -164,7 +162,7 @@ def check_server(facts: Facts) -> Finding:
     return ok(f"PostgreSQL {version}.{postgres.version % 10000} answers, with this stack's mark")
 
 
-def _of_server(check: Callable[[Facts, Postgres], Finding]) -> Check:
+def _of_server(check: Callable[[Facts, Postgres], Finding]) -> Callable[[Facts], Finding]:
     """Skip a check while the server does not answer."""
 
     @wraps(check)
@@ -193,12 +191,11 @@ def check_role(facts: Facts, postgres: Postgres) -> Finding:
             f"{name} is a superuser, so it can do what it cannot in production",
             f"Run `python -m vpdb psql -c 'ALTER ROLE {name} NOSUPERUSER'`",
         )
+    database = facts.settings.database
     if not postgres.live_exists:
-        return skipped(f"there is no database {facts.settings.database}")
+        return skipped(f"there is no database {database}")
     if not postgres.role_owns_database:
-        return warning(
-            f"{name} does not own database {facts.settings.database}", "Run `python -m vpdb reset`"
-        )
+        return warning(f"{name} does not own database {database}", "Run `python -m vpdb reset`")
     tried = "logs in" if postgres.password_accepted else "is there; its password was not tried"
     return ok(f"{name} {tried}")
 
@@ -299,7 +296,6 @@ def check_locks(facts: Facts, postgres: Postgres) -> Finding:
 
 @_of_server
 def check_leftovers(facts: Facts, postgres: Postgres) -> Finding:
-    """Did a killed load leave databases behind?"""
     if not postgres.unfinished:
         return ok("none")
     names = ", ".join(postgres.unfinished[:3])

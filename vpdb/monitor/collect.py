@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import psycopg2.errors
@@ -48,7 +49,7 @@ def collect(server: Server, database: str) -> Sample:
             "default_transaction_read_only": "on",
         },
     )
-    try:
+    with closing(connection):
         (counters,) = rows(connection, "monitor_server")
         now = counters.pop("taken_at")
         waits = {row["pid"]: row for row in rows(connection, "monitor_waits")}
@@ -59,8 +60,6 @@ def collect(server: Server, database: str) -> Sample:
         mode = bulk.read_from(connection, database)
         sizes = _sizes(connection)
         connection.rollback()
-    finally:
-        connection.close()
     live = next((d for d in databases if d.name == database), None)
     return Sample(
         taken_at=now,

@@ -143,12 +143,10 @@ def _reachable(pid: int, blockers: Mapping[int, set[int]], without: set[int]) ->
 
 
 def order_sessions(sessions: Iterable[Activity], order: str) -> list[Activity]:
-    """Sort sessions for the screen by one of SESSION_ORDERS."""
     return sorted(sessions, key=SESSION_ORDERS[order])  # type: ignore[arg-type]
 
 
 def order_tables(tables: Iterable[TableRates], order: str) -> list[TableRates]:
-    """Sort tables for the screen by one of TABLE_ORDERS."""
     return sorted(tables, key=TABLE_ORDERS[order])  # type: ignore[arg-type]
 
 

@@ -118,8 +118,6 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Everything read at one moment."""
-
     taken_at: float
     server: ServerCounters
     sessions: tuple[Activity, ...]
@@ -144,7 +142,6 @@ class TableRates:
 
     @property
     def written_s(self) -> float:
-        """Rows written a second, whatever the kind."""
         return (self.inserted_s or 0) + (self.updated_s or 0) + (self.deleted_s or 0)
 
 
@@ -176,8 +173,6 @@ class LockNode:
 
 @dataclass(slots=True)
 class View:
-    """What the person at the keyboard has chosen."""
-
     session_order: str = "duration"
     table_order: str = "size"
     paused: bool = False

@@ -113,7 +113,6 @@ def _flow(frame: Frame) -> Text:
 
 
 def _care(frame: Frame) -> Text:
-    """Say whether autovacuum and bulk mode are on."""
     server, mode = frame.sample.server, frame.sample.bulk_mode
     workers = server.autovacuum_workers
     line = Text("autovacuum ")

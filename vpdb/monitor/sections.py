@@ -31,8 +31,6 @@ class GridColumn(NamedTuple):
 
 
 def session_grid(sessions: Sequence[Activity], view: View, width: int) -> Table:
-    """Lay the sessions out, one a line."""
-
     def time(s: Activity) -> Text:
         style = "red" if s.blocked_by else "yellow" if s.running_s >= view.long_s else ""
         return Text(units.clock(s.running_s), style)
@@ -145,7 +143,6 @@ def shorten(lines: Sequence[Text], rows: int) -> Iterator[Text]:
 
 
 def heading(text: str, width: int, style: str) -> Text:
-    """Draw a section's heading: a rule across the screen."""
     line = Text(f"── {text} ", f"bold {style}")
     line.append("─" * max(0, width - line.cell_len), style)
     return cut(line)
@@ -159,7 +156,6 @@ def cut(text: Text) -> Text:
 
 
 def plural(number: int, noun: str) -> str:
-    """Write a number with its noun."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 

@@ -90,10 +90,7 @@ def _looked(container: str) -> Sighting:
 
 def _listens(found: docker.Container) -> bool:
     """Tell whether PostgreSQL answers in a container, whoever may log in to it."""
-    return _answers(*_published(found))
-
-
-def _answers(host: str, port: int) -> bool:
+    host, port = _published(found)
     # The published port of a container whose server does not listen takes and ends connections, so
     # it is asked for what only PostgreSQL answers: "SSLRequest" (protocol, section 53.7).
     try:

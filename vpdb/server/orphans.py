@@ -6,6 +6,7 @@ after a crash, and not always after its session was ended), and each is as large
 
 from __future__ import annotations
 
+from pgseed.queries import run
 from pgseed.server import Connection
 from vpdb import docker
 from vpdb.queries import query
@@ -16,26 +17,20 @@ def orphaned_directories(admin: Connection) -> list[int]:
 
     The order matters: a creation that ends meanwhile is in pg_database when that is read last.
     """
-    with admin.cursor() as cursor:
-        cursor.execute(query("database_directories"))
-        directories = {number for (number,) in cursor.fetchall()}
-        cursor.execute(query("databases_being_created"))
-        if cursor.fetchall() != [(0,)]:
-            return []
-        cursor.execute(query("database_numbers"))
-        return sorted(directories - {number for (number,) in cursor.fetchall()})
+    directories = {number for (number,) in run(admin, query("database_directories"))}
+    if run(admin, query("databases_being_created")) != [(0,)]:
+        return []
+    return sorted(directories - {number for (number,) in run(admin, query("database_numbers"))})
 
 
 def remove_orphans(container: str, admin: Connection) -> list[int]:
     """Remove such directories from the container's data directory; give their numbers."""
     numbers = orphaned_directories(admin)
     if numbers:
-        with admin.cursor() as cursor:
-            # Pages of theirs may still wait in memory to be written. With the files gone, no
-            # checkpoint would ever succeed again.
-            cursor.execute("CHECKPOINT")
-            cursor.execute("SHOW data_directory")
-            ((data_directory,),) = cursor.fetchall()
+        # Pages of theirs may still wait in memory to be written. With the files gone, no checkpoint
+        # would ever succeed again.
+        run(admin, "CHECKPOINT")
+        ((data_directory,),) = run(admin, "SHOW data_directory")
         paths = [f"{data_directory}/base/{number:d}" for number in numbers]
         docker.execute(container, ["rm", "-rf", "--", *paths])
     return numbers

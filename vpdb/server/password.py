@@ -10,6 +10,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
+from pgseed.queries import named, run
 from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
 from vpdb.server.docker_server import DockerServer
 
@@ -22,17 +23,13 @@ def set_password(server: DockerServer, user: str, password: str) -> None:
             f"Look at the server's log: docker logs {server.container}",
         ),
         server.session(MAINTENANCE_DATABASE, purpose="password") as admin,
-        admin.cursor() as cursor,
     ):
         verifier = encrypt_password(password, user, admin, "scram-sha-256")
-        cursor.execute("SET log_statement = none; SET log_min_error_statement = panic")
-        cursor.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier))
-        )
+        run(admin, "SET log_statement = none; SET log_min_error_statement = panic")
+        run(admin, named("ALTER ROLE {} PASSWORD ", user) + sql.Literal(verifier))
 
 
 def ensure_password(server: DockerServer, user: str, password: str) -> None:
-    """Set a role's password unless it is the one already."""
     try:
         psycopg2.connect(
             **{**server.parameters(), "user": user, "password": password},

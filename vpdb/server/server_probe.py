@@ -24,7 +24,11 @@ class Sighting:
 
 
 def sight(container: str) -> Sighting:
-    """Look at a container and, where it runs, at its mark; nobody is waited for."""
+    """Look at a container and, where it runs, at its mark; nobody is waited for.
+
+    Raises GuardRefused where the engine is on another machine: nothing there is even looked at.
+    """
+    docker.active_endpoint()
     found = docker.inspect_container(container)
     return Sighting(found, read_mark_file(found) if found and found.is_running else "")
 
