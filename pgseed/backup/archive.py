@@ -54,8 +54,6 @@ class CustomSource(CompressedSource):
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         super().__init__(path, file, size)
         self._file = io.BufferedReader(cast("io.RawIOBase", file), limits.CHUNK)
-        self._int_size = self._offset_size = 0
-        self._version = (0, 0)
         self._header()
         self.entries = self._contents()
         # An archive has no lines, so its schema's entries carry 0.

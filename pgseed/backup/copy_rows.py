@@ -17,8 +17,7 @@ _MARK = b"\\."
 def copy_target(statement: Statement, schema: str) -> Target:
     """COPY schema.table (columns) FROM stdin. Raises BackupRefused for every other COPY."""
     statement.expect("copy")
-    token = statement.peek()
-    if token is not None and token.is_sign(b"("):
+    if statement.accept("("):
         raise statement.refused("COPY of a query writes, a backup only brings rows")
     name, table, columns = statement.target(schema)
     if not statement.accept("from"):
@@ -38,9 +37,8 @@ def copy_block(
 
     Returns the block, without its digest, and the hash of its rows.
     """
-    lexer.need(1)
+    lexer.need(2)
     if lexer.buffer[lexer.pos : lexer.pos + 1] == b"\r":
-        lexer.need(2)
         raise lexer.carriage_return(lexer.pos)
     line = lexer.line()
     if lexer.buffer[lexer.pos : lexer.pos + 1] != b"\n":
@@ -56,8 +54,7 @@ def copy_block(
         lexer.mark()
         end = _whole_lines(lexer, target, line)
         stop, after = _end_mark(lexer, end)
-        if lexer.buffer.find(b"\r", lexer.pos, stop) >= 0:
-            at = lexer.buffer.index(b"\r", lexer.pos, stop)
+        if (at := lexer.buffer.find(b"\r", lexer.pos, stop)) >= 0:
             raise lexer.refused(
                 "a carriage return stands unescaped in COPY data", CRLF_REMEDY, line=lexer.line(at)
             )

@@ -50,27 +50,23 @@ class Statement:
 
     # One token after another
 
-    def peek(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
-
     def take(self) -> Token:
-        token = self.peek()
-        if token is None:
+        if self.at == len(self.tokens):
             raise self.refused(f"`{self.text}` ends early")
         self.at += 1
-        return token
+        return self.tokens[self.at - 1]
 
     def accept(self, word: str) -> bool:
-        token = self.peek()
-        found = token is not None and (token.is_word(word) or token.is_sign(word.encode()))
+        following = self.tokens[self.at : self.at + 1]
+        found = any(token.is_word(word) or token.is_sign(word.encode()) for token in following)
         self.at += found
         return found
 
     def expect(self, *words: str) -> None:
         for word in words:
             if not self.accept(word):
-                token = self.peek()
-                found = f"`{printable(token.text)}`" if token else "its end"
+                following = self.tokens[self.at : self.at + 1]
+                found = f"`{printable(following[0].text)}`" if following else "its end"
                 raise self.refused(
                     f"`{self.text}` is not in a form that pg_dump writes: "
                     f"{found} stands where `{word}` belongs"
@@ -141,8 +137,7 @@ def read_statement(lexer: Lexer, *, first: Token | None = None) -> Statement:
         if token.is_sign(b";") and not parentheses and not bodies:
             return Statement(lexer, line, tokens)
         if token.kind == "sign":
-            parentheses += (token.text == b"(") - (token.text == b")")
-            parentheses = max(parentheses, 0)
+            parentheses = max(parentheses + (token.text == b"(") - (token.text == b")"), 0)
         elif token.kind == "word" and not parentheses and _is_routine(tokens):
             if token.is_word("begin") or (bodies and token.is_word("case")):
                 bodies += 1
