@@ -98,12 +98,10 @@ def find_files(folder: Path) -> tuple[Path, ...]:
 
 def in_load_order(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Put files of referred tables first; CsvRefused for a file that belongs to no table."""
-    positions = {table.name: position for position, table in enumerate(TABLES)}
-    return tuple(sorted(paths, key=lambda path: positions[table_of(path).name]))
+    return tuple(sorted(paths, key=lambda path: TABLES.index(_known_table(path))))
 
 
-def table_of(path: Path) -> Table:
-    """Return the table that a file is for: `products.csv`, also `products_2026-11.csv`."""
+def _known_table(path: Path) -> Table:
     table = _table_of(path)
     if table is None:
         known = ", ".join(known.file_name for known in TABLES)
@@ -112,6 +110,7 @@ def table_of(path: Path) -> Table:
 
 
 def _table_of(path: Path) -> Table | None:
+    """Return the table that a file is for: `products.csv`, also `products_2026-11.csv`."""
     stem = path.name.lower().removesuffix(".csv")
     for table in TABLES:
         rest = stem.removeprefix(table.name)
@@ -125,7 +124,7 @@ def look_at(path: Path, *, encoding: str | None = None) -> CsvFile:
 
     Raises CsvRefused.
     """
-    table = table_of(path)
+    table = _known_table(path)
     try:
         with path.open("rb") as stream:
             beginning = stream.read(3)

@@ -89,7 +89,12 @@ class MasterDataLoad:
     def __init__(self, paths: Sequence[Path], options: LoadOptions) -> None:
         self.options = options
         self.files = [look_at(path, encoding=options.encoding) for path in in_load_order(paths)]
-        _refuse_name_twice(self.files)
+        names: set[str] = set()
+        for path in (file.path for file in self.files):
+            if path.name in names:
+                cause = "another file of the same name is to be loaded as well"
+                raise CsvRefused(path, cause, remedy="Load them one after the other")
+            names.add(path.name)
 
     def run(self, connection: extensions.connection, progress: Progress = quiet) -> LoadResult:
         """Bring the tables to what the files say; progress is in bytes of the file being read.
@@ -109,7 +114,10 @@ class MasterDataLoad:
                 " (see: python -m vpdb monitor)"
             ) from error
         except psycopg2.Error as error:
-            raise LoadFailed(_database_fault(error)) from error
+            diagnosis = error.diag
+            cause = diagnosis.message_primary or str(error).strip() or type(error).__name__
+            detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
+            raise LoadFailed(f"failed to load: {cause}{detail}. Nothing was written") from error
         except OSError as error:
             raise LoadFailed(
                 f"failed to load: {error.filename or self.options.rejected_dir}:"
@@ -178,36 +186,11 @@ class MasterDataLoad:
     ) -> None:
         """Note which files changed the data; one that changed nothing leaves no trace."""
         rows = [
-            (
-                result.file.path.name,
-                result.file.sha256,
-                result.file.table.name,
-                result.counts.inserted,
-                result.counts.updated,
-                result.rejected,
-            )
-            for result in results
-            if result.counts.inserted or result.counts.updated
+            (file.path.name, file.sha256, file.table.name, done.inserted, done.updated, rejected)
+            for file, done, rejected in ((one.file, one.counts, one.rejected) for one in results)
+            if done.inserted or done.updated
         ]
         if rows:
             keep_sequence(cursor, log)
             target = Identifier(self.options.schema, IMPORT_LOG.name)
             execute_values(cursor, query("log_imports", log=target), rows)
-
-
-def _refuse_name_twice(files: Sequence[CsvFile]) -> None:
-    names = [file.path.name for file in files]
-    for position, file in enumerate(files):
-        if file.path.name in names[:position]:
-            raise CsvRefused(
-                file.path,
-                "another file of the same name is to be loaded as well",
-                remedy="Load them one after the other",
-            )
-
-
-def _database_fault(error: psycopg2.Error) -> str:
-    diagnosis = error.diag
-    cause = diagnosis.message_primary or str(error).strip() or type(error).__name__
-    detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
-    return f"failed to load: {cause}{detail}. Nothing was written"
