@@ -58,7 +58,10 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
         for table in _dump_order(known):
             produced = rows(known[table.name], size) if known[table.name] in TABLES else iter(())
             stream.write(dump_text.table_header(table))
-            written[table.name] = _write_copy_rows(stream, produced)
+            written[table.name] = 0
+            while some := list(islice(produced, _LINES_A_WRITE)):
+                stream.write("".join(map(_copy_line, some)))
+                written[table.name] += len(some)
             stream.write(dump_text.TABLE_FOOTER)
         for name, described in sorted(known.items()):
             if described.identity:
@@ -86,11 +89,9 @@ def _csv_rows(table: Table, size: Size) -> Iterator[list[str]]:
     converters = [_csv_value(column) for column in table.columns]
     skipped = 1 if table.identity else 0
     for row in rows(table, size):
-        values = row[skipped : skipped + len(converters)]
-        yield [
-            "" if value is None else convert(value)
-            for convert, value in zip(converters, values, strict=True)
-        ]
+        # Behind the values of the CSV a row has its timestamps.
+        pairs = zip(converters, row[skipped:], strict=False)
+        yield ["" if value is None else convert(value) for convert, value in pairs]
 
 
 def _csv_value(column: Column) -> Callable[[str], str]:
@@ -102,14 +103,6 @@ def _csv_value(column: Column) -> Callable[[str], str]:
     if column.kind == "decimal" and column.scale > 2:
         return lambda value: value.rstrip("0").rstrip(".")
     return str
-
-
-def _write_copy_rows(stream: IO[str], produced: Iterator[Row]) -> int:
-    written = 0
-    while some := list(islice(produced, _LINES_A_WRITE)):
-        stream.write("".join(map(_copy_line, some)))
-        written += len(some)
-    return written
 
 
 def _copy_line(row: Row) -> str:
