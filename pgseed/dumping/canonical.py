@@ -19,6 +19,7 @@ import io
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +120,14 @@ def dump(
             if there is None:
                 put_in_place(finished, real)
     except (psycopg2.Error, OSError) as error:
+        text, remedy = str(error).strip(), "dump again"
+        if isinstance(error, OSError):
+            text = error.strerror or ""
+            if error.errno in _NO_ROOM:
+                remedy = f"free space in {real.parent} and dump again"
+        cause = (text or repr(error)).splitlines()[0]
         raise SeedError(
-            f"failed to dump the database: {_cause(error)}. {target} is as it was;"
-            f" {_remedy(error, real.parent)}"
+            f"failed to dump the database: {cause}. {target} is as it was; {remedy}"
         ) from error
     return Dump(replace(there or backup, path=target), there is None, oid)
 
@@ -178,17 +184,6 @@ class _ReportedFile(io.FileIO):
         return written
 
 
-def _cause(error: psycopg2.Error | OSError) -> str:
-    text = error.strerror if isinstance(error, OSError) else str(error).strip()
-    return (text or repr(error)).splitlines()[0]
-
-
-def _remedy(error: psycopg2.Error | OSError, folder: Path) -> str:
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return f"free space in {folder} and dump again"
-    return "dump again"
-
-
 def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) -> Backup | None:
     """The old file if it holds the same bytes; if compressed, the same rows and notes.
 
@@ -208,7 +203,5 @@ def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) 
     except BackupRefused:
         return None
 
-    def what(one: Backup) -> tuple[str, str, str]:
-        return one.data_hash, one.kind, one.compression
-
-    return there if what(there) == what(backup) else None
+    of_content = attrgetter("data_hash", "kind", "compression")
+    return there if of_content(there) == of_content(backup) else None

@@ -53,18 +53,11 @@ def begin(connection: Connection) -> tuple[int, str]:
 def read_tables(connection: Connection, schema: str) -> list[DumpTable]:
     with connection.cursor() as cursor:
         cursor.execute(query("dump_tables"), {"schema": schema})
-        return [
-            DumpTable(
-                oid=oid,
-                schema=schema,
-                name=name,
-                columns=tuple(columns),
-                key=tuple(SortColumn(**column) for column in key),
-                size_bytes=size,
-                has_insert_triggers=triggers,
-            )
-            for oid, name, size, columns, key, triggers in cursor.fetchall()
-        ]
+        tables = []
+        for oid, name, size, columns, key, triggers in cursor.fetchall():
+            sorted_by = tuple(SortColumn(**column) for column in key)
+            tables.append(DumpTable(oid, schema, name, tuple(columns), sorted_by, size, triggers))
+        return tables
 
 
 def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]:
@@ -76,14 +69,12 @@ def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]
 def read_sequences(connection: Connection, schema: str) -> list[SequenceValue]:
     with connection.cursor() as cursor:
         cursor.execute(query("dump_sequences"), {"schema": schema})
-        names = [name for (name,) in cursor.fetchall()]
-        if not names:
-            return []
+        part = sql.SQL("SELECT {}, last_value, is_called FROM {}")
         parts = [
-            sql.SQL("SELECT {}, last_value, is_called FROM {}").format(
-                sql.Literal(name), sql.Identifier(schema, name)
-            )
-            for name in names
+            part.format(sql.Literal(name), sql.Identifier(schema, name))
+            for (name,) in cursor.fetchall()
         ]
+        if not parts:
+            return []
         cursor.execute(sql.SQL(" UNION ALL ").join(parts))
         return [SequenceValue(schema, *row) for row in cursor.fetchall()]
