@@ -94,13 +94,9 @@ def from_note(note: str) -> BulkMode:
 
 
 def interrupted(mode: BulkMode | None, settings: Settings) -> str:
-    """Name the release that was killed and left bulk mode on; "" where nobody has to end it.
-
-    With `bulkMode true` it is on because the settings want it.
-    """
-    if mode is None or mode.release_runs or settings.bulk_mode:
-        return ""
-    return mode.release
+    """Name the release that was killed and left bulk mode on; "" where nobody has to end it."""
+    # With `bulkMode true` it is on because the settings want it.
+    return "" if mode is None or mode.release_runs or settings.bulk_mode else mode.release
 
 
 def overdue(mode: BulkMode | None, settings: Settings, now: float | None = None) -> str:
@@ -122,9 +118,8 @@ def switch_on(
     A release gives its name, which is noted unless bulk mode is on already by somebody else's will.
     Raises SeedError with what PostgreSQL said; then nothing is changed.
     """
-    variables = {"release": release} if release else {}
     with live_database(server, settings, progress).turn(f"bulk on {settings.database}"):
-        mode = _run(server, settings, ON_SCRIPT, variables)
+        mode = _run(server, settings, ON_SCRIPT, {"release": release} if release else {})
     assert mode
     return mode
 

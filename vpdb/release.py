@@ -71,15 +71,19 @@ class Released:
 
 def plan_release(settings: Settings, name: str) -> Plan:
     """Decide what a release of the CSVs in data/ has to do; reads files only."""
-    paths = sorted((settings.project_dir / DATA_DIR).glob("*.csv"))
-    files = tuple(_input(path) for path in paths if path.is_file())
-    csv_hash = hash_of({file.path.name: file.sha256 for file in files})
+    files = []
+    for path in sorted((settings.project_dir / DATA_DIR).glob("*.csv")):
+        if path.is_file():
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                files.append(CsvInput(path, sha256, file.tell()))
+    csv_hash = hash_of({each.path.name: each.sha256 for each in files})
     why_not = ""
     if not files:
         why_not = f"there are no CSVs in {DATA_DIR}/"
     elif records(read_notes(target_of_team(settings))).get(name) == csv_hash:
         why_not = f"release {name} of these CSVs is in the committed backup already"
-    return Plan(name, files, csv_hash, why_not)
+    return Plan(name, tuple(files), csv_hash, why_not)
 
 
 def records(notes: Sequence[str]) -> dict[str, str]:
@@ -207,12 +211,6 @@ def _git(settings: Settings, *args: str) -> str:
             " The backup itself is written; commit it by hand"
         )
     return done.stdout.strip()
-
-
-def _input(path: Path) -> CsvInput:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return CsvInput(path, digest.hexdigest(), file.tell())
 
 
 @contextmanager
