@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,12 +38,9 @@ def dated_name(name: str, now: datetime) -> str:
 def date_of(name: str) -> datetime | None:
     """The date in a dated copy's name; None for other files and for no real date."""
     match = _DATED.fullmatch(name)
-    if match is None:
-        return None
-    try:
-        return datetime.strptime(match["date"], _DATE)
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return datetime.strptime(match["date"], _DATE) if match else None
+    return None
 
 
 def plan_retention(names: Iterable[str], current: str, keep: int) -> Retention:
@@ -132,12 +130,10 @@ def list_backups(folder: Path, *, schema: str, progress: Progress = quiet) -> li
             continue
         status = path.stat()
         date = date_of(path.name) or datetime.fromtimestamp(int(status.st_mtime))
+        size = status.st_size
         try:
-            backup = read_backup(path, schema=schema, progress=progress)
+            held = read_backup(path, schema=schema, progress=progress)
+            found.append(ListedBackup(path, date, held.kind, size, held.rows, held.data_hash))
         except BackupRefused as refused:
-            found.append(ListedBackup(path, date, size_bytes=status.st_size, problem=str(refused)))
-        else:
-            found.append(
-                ListedBackup(path, date, backup.kind, status.st_size, backup.rows, backup.data_hash)
-            )
+            found.append(ListedBackup(path, date, size_bytes=size, problem=str(refused)))
     return sorted(found, key=lambda backup: (backup.date, backup.path.name), reverse=True)

@@ -28,14 +28,14 @@ def size_advice(path: Path, size_bytes: int) -> str:
     if size_bytes <= LIMIT_BYTES:
         return ""
     name = path.as_posix()
-    packed = f"{name}.zst" if path.suffix == ".sql" else ""
     ways = [
         "Git LFS:\n"
         "    git lfs install\n"
         f'    git lfs track "{name}"\n'
         f"    git add .gitattributes {name}"
     ]
-    if packed:
+    if path.suffix == ".sql":
+        packed = f"{name}.zst"
         ways.append(
             "a compressed file, some 5 to 10 times smaller, but without a readable `git diff`:\n"
             f"    python -m vpdb dump --out {packed}\n"

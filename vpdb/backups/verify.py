@@ -57,7 +57,13 @@ def verify(server: Server, settings: Settings, path: Path, progress: Progress = 
             counts = count_rows(connection, read_tables(connection))
             cursor.execute(query("verify_constraints"), {"schema": settings.db_schema})
             ((constraints, not_validated, broken),) = cursor.fetchall()
-        _check_counts(path, backup, counts)
+        wrong = [
+            f"{name} has {counts[name]} rows instead of {rows}"
+            for name, rows in backup.tables.items()
+            if counts.get(name, rows) != rows
+        ]
+        if wrong:
+            raise VerifyFailed(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
         if not_validated or broken:
             raise VerifyFailed(
                 f"failed to verify {path}: these do not hold for every row:"
@@ -80,28 +86,14 @@ def restored(
         yield database, content
 
 
-def _check_counts(path: Path, backup: Backup, counts: Mapping[str, int]) -> None:
-    wrong = [
-        f"{name} has {counts.get(name, 0)} rows instead of {rows}"
-        for name, rows in backup.tables.items()
-        if name in counts and counts[name] != rows
-    ]
-    if wrong:
-        raise VerifyFailed(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
-
-
 def _compare(
     server: Server, settings: Settings, database: str, backup: Backup, progress: Progress
 ) -> None:
     """Dump the restored database and compare: what went in comes out."""
     with tempfile.TemporaryDirectory(prefix="vpdb-verify-") as folder:
-        again = dump(
-            server,
-            database,
-            Path(folder) / "again.sql",
-            schema=settings.db_schema,
-            options=DumpOptions(progress=progress),
-        ).backup
+        file, options = Path(folder) / "again.sql", DumpOptions(progress=progress)
+        schema = settings.db_schema
+        again = dump(server, database, file, schema=schema, options=options).backup
         if again.data_hash == backup.data_hash:
             return
         # Written by pg_dump, perhaps: other order, other columns' order, the same rows.
