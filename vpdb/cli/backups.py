@@ -122,14 +122,12 @@ def diff(
         _read(settings, old, progress) as before,
         _read(settings, new, progress) as after,
     ):
-        found = compare_backups(
-            before, after, keys=_keys(settings), examples=examples, progress=progress
-        )
+        keys = _keys(settings)
+        found = compare_backups(before, after, keys=keys, examples=examples, progress=progress)
     if as_json:
         print_json(asdict(found))
     else:
-        for line in describe(found):
-            typer.echo(line)
+        typer.echo("\n".join(describe(found)))
     if not found.is_empty:
         raise typer.Exit(DIFFERENT)
 
@@ -148,14 +146,10 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
     from pgseed.dumping import DumpOptions, dump
 
     server = server_of(settings)
+    schema, options = settings.db_schema, DumpOptions(progress=progress)
     with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
-        yield dump(
-            server,
-            settings.database,
-            Path(folder) / "live.sql",
-            schema=settings.db_schema,
-            options=DumpOptions(progress=progress),
-        ).backup
+        file = Path(folder) / "live.sql"
+        yield dump(server, settings.database, file, schema=schema, options=options).backup
 
 
 def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
@@ -187,7 +181,7 @@ def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, obj
     """Describe a backup; its content id is the one that loading it would give."""
     from vpdb.content import empty_seed
 
-    content = ""
+    content = None
     if not one.problem:
         content = empty_seed(settings.project_dir, settings).id_with(one.data_hash)
     return {
@@ -196,10 +190,10 @@ def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, obj
         "kind": one.kind or None,
         "size_bytes": one.size_bytes,
         "rows": one.rows,
-        "content_id": content or None,
+        "content_id": content,
         "problem": one.problem or None,
         "current": one.path == settings.backup,
-        "loaded": bool(content) and content == loaded,
+        "loaded": content == loaded,
     }
 
 
