@@ -1,9 +1,7 @@
 """Reads `pg_dump -Fc` archives as the SQL text that `pg_restore --data-only` makes of them.
 
-So an archive goes through the same grammar as a text dump and has the same identity: neither the
-creation date in its header nor its compression counts. The format is that of PostgreSQL's
-src/bin/pg_dump/pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c, versions 1.13
-(PostgreSQL 10.3) to 1.16 (17 and 18).
+Format: PostgreSQL's src/bin/pg_dump/pg_backup_archiver.c (ReadHead, ReadToc) and
+pg_backup_custom.c, versions 1.13 (PostgreSQL 10.3) to 1.16 (17 and 18).
 """
 
 from __future__ import annotations
@@ -55,7 +53,10 @@ class CustomSource(CompressedSource):
         super().__init__(path, file, size)
         self._file = io.BufferedReader(cast("io.RawIOBase", file), limits.CHUNK)
         self._header()
-        self.entries = self._contents()
+        count = self._int()
+        if not 0 <= count <= _MOST_ENTRIES:
+            raise self._damaged("the archive's table of contents is damaged")
+        self.entries = tuple(self._entry() for _ in range(count))
         # An archive has no lines, so its schema's entries carry 0.
         self.skipped = tuple(
             SkippedStatement(0, printable(" ".join(filter(None, (e.kind, e.schema, e.tag)))))
@@ -65,12 +66,11 @@ class CustomSource(CompressedSource):
         self._text = self._render()
 
     def read(self) -> bytes:
-        parts, held = [], 0
+        parts, began = [], self.produced
         for part in self._text:
             parts.append(part)
-            held += len(part)
             self._grow(len(part))
-            if held >= limits.CHUNK:
+            if self.produced - began >= limits.CHUNK:
                 break
         return b"".join(parts)
 
@@ -133,12 +133,6 @@ class CustomSource(CompressedSource):
         for _ in range(3):  # database, server version, pg_dump version
             self._str()
 
-    def _contents(self) -> tuple[Entry, ...]:
-        count = self._int()
-        if not 0 <= count <= _MOST_ENTRIES:
-            raise self._damaged("the archive's table of contents is damaged")
-        return tuple(self._entry() for _ in range(count))
-
     def _entry(self) -> Entry:
         number, had_data = self._int(), self._int()
         self._str(), self._str()  # the catalog's table and object
@@ -171,19 +165,16 @@ class CustomSource(CompressedSource):
                 yield entry.copy.encode()
                 yield from self._data(entry)
             elif entry.has_data:
-                raise self._refused(
-                    f"the archive holds {printable(entry.kind)}, not only rows", _REWRITE
-                )
-        if rest := self._file.read(1):
-            self.consumed += len(rest)
+                kind = printable(entry.kind)
+                raise self._refused(f"the archive holds {kind}, not only rows", _REWRITE)
+        if self._file.read(1):
             raise self._damaged("other bytes follow the archive's end")
         yield b"\n-- PostgreSQL database dump complete\n"
 
     def _data(self, entry: Entry) -> Iterator[bytes]:
         if self._byte() != _BLOCK_DATA or self._int() != entry.number:
-            raise self._damaged(
-                f"the archive's rows of {printable(entry.tag)} are not where they belong"
-            )
+            tag = printable(entry.tag)
+            raise self._damaged(f"the archive's rows of {tag} are not where they belong")
         stream, fault = None, None
         if self.compression != "none":
             stream, fault = decompressor(self.compression, wbits=15)

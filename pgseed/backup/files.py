@@ -17,6 +17,7 @@ from pgseed.backup.source import CUSTOM, GET_AGAIN, GZIP, ZSTD, PackedSource, Pl
 from pgseed.errors import BackupRefused
 
 PLAIN_DUMP = "Write it with `pg_dump --data-only --file=…`"
+_AS_FILE = "Turn it into a file: `pg_restore --data-only --file=backup.sql {}`"
 
 # First bytes -> what the file is. Sources: the formats' specifications; for Git LFS its spec.md.
 _NOT_A_BACKUP: tuple[tuple[bytes, str, str], ...] = (
@@ -68,29 +69,23 @@ def open_file(path: Path) -> FileIO:
     try:
         # Without O_NONBLOCK a named pipe would be waited on for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError:
-        raise BackupRefused(
-            path, "there is no such file", remedy="Name one that is there"
-        ) from None
-    except PermissionError:
-        raise BackupRefused(
-            path, "this user may not read it", remedy=f"Run `chmod u+r {path}` as its owner"
-        ) from None
     except OSError as error:
-        raise BackupRefused(path, error.strerror or str(error)) from None
+        cause, remedy = error.strerror or str(error), ""
+        if isinstance(error, FileNotFoundError):
+            cause, remedy = "there is no such file", "Name one that is there"
+        elif isinstance(error, PermissionError):
+            cause, remedy = "this user may not read it", f"Run `chmod u+r {path}` as its owner"
+        raise BackupRefused(path, cause, remedy=remedy) from None
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
         return FileIO(handle)
     os.close(handle)
-    if not stat.S_ISDIR(mode):
-        raise BackupRefused(path, "it is not a regular file", remedy="Name a file")
-    if (path / "toc.dat").exists():
-        raise BackupRefused(
-            path,
-            "it is a pg_dump directory archive (-Fd)",
-            remedy=f"Turn it into a file: `pg_restore --data-only --file=backup.sql {path}`",
-        )
-    raise BackupRefused(path, "it is a directory", remedy="Name a file in it")
+    cause, remedy = "it is not a regular file", "Name a file"
+    if stat.S_ISDIR(mode):
+        cause, remedy = "it is a directory", "Name a file in it"
+        if (path / "toc.dat").exists():
+            cause, remedy = "it is a pg_dump directory archive (-Fd)", _AS_FILE.format(path)
+    raise BackupRefused(path, cause, remedy=remedy)
 
 
 def open_source(path: Path, file: BinaryIO) -> Source:
@@ -117,15 +112,11 @@ def refuse_foreign(path: Path, head: bytes, *, inside: Compression = "none") -> 
         if head.startswith(magic):
             raise BackupRefused(path, where + cause, remedy=remedy)
     if head[257:262] == b"ustar":
-        raise BackupRefused(
-            path,
-            where + "it is a tar archive, as `pg_dump -Ft` writes it",
-            remedy=f"Turn it into a file: `pg_restore --data-only --file=backup.sql {path}`",
-        )
+        cause = "it is a tar archive, as `pg_dump -Ft` writes it"
+        raise BackupRefused(path, where + cause, remedy=_AS_FILE.format(path))
     if inside != "none" and head.startswith((GZIP, ZSTD, CUSTOM)):
         what = "a pg_dump archive (-Fc)" if head.startswith(CUSTOM) else "compressed a second time"
         raise BackupRefused(path, f"{where}it is {what}", remedy="Decompress it once")
     if not head.strip(b" \t\r\n\f\v"):
-        raise BackupRefused(
-            path, where + "it begins with nothing but blank space", remedy=GET_AGAIN
-        )
+        cause = "it begins with nothing but blank space"
+        raise BackupRefused(path, where + cause, remedy=GET_AGAIN)

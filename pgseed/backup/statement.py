@@ -67,17 +67,14 @@ class Statement:
             if not self.accept(word):
                 following = self.tokens[self.at : self.at + 1]
                 found = f"`{printable(following[0].text)}`" if following else "its end"
-                raise self.refused(
-                    f"`{self.text}` is not in a form that pg_dump writes: "
-                    f"{found} stands where `{word}` belongs"
-                )
+                raise self._malformed(f"{found} stands where `{word}` belongs")
 
     def end(self) -> None:
-        if self.at != len(self.tokens):
-            raise self.refused(
-                f"`{self.text}` is not in a form that pg_dump writes: "
-                f"it goes on with `{printable(self.tokens[self.at].text)}`"
-            )
+        if self.at < len(self.tokens):
+            raise self._malformed(f"it goes on with `{printable(self.tokens[self.at].text)}`")
+
+    def _malformed(self, how: str) -> BackupRefused:
+        return self.refused(f"`{self.text}` is not in a form that pg_dump writes: {how}")
 
     def name(self) -> str:
         return self.identifier(self.take())
@@ -109,15 +106,15 @@ class Statement:
             )
         if self.accept("."):
             raise self.refused("a table is named with a database in front of its schema")
-        columns: list[str] | None = None
-        if self.accept("("):
-            columns = [self.name()]
-            while self.accept(","):
-                columns.append(self.name())
-            self.expect(")")
-            if len(set(columns)) < len(columns):
-                raise self.refused(f"a column of {qualified_name(schema, table)} is named twice")
-        return first, table, None if columns is None else tuple(columns)
+        if not self.accept("("):
+            return first, table, None
+        columns = [self.name()]
+        while self.accept(","):
+            columns.append(self.name())
+        self.expect(")")
+        if len(set(columns)) < len(columns):
+            raise self.refused(f"a column of {qualified_name(schema, table)} is named twice")
+        return first, table, tuple(columns)
 
 
 def read_statement(lexer: Lexer, *, first: Token | None = None) -> Statement:
