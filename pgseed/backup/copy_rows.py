@@ -33,10 +33,7 @@ def copy_target(statement: Statement, schema: str) -> Target:
 def copy_block(
     lexer: Lexer, target: Target, progress: Callable[[], None]
 ) -> tuple[RowBlock, hashlib._Hash]:
-    """Read the lines behind a COPY statement up to its `\\.`.
-
-    Returns the block, without its digest, and the hash of its rows.
-    """
+    """Read the lines behind a COPY up to its `\\.`: the block, and the hash that it gets later."""
     lexer.need(2)
     if lexer.buffer[lexer.pos : lexer.pos + 1] == b"\r":
         raise lexer.carriage_return(lexer.pos)
@@ -87,11 +84,9 @@ def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:
 
 
 def _end_mark(lexer: Lexer, end: int) -> tuple[int, int]:
-    """Where the rows in the window end, and where to go on behind a `\\.` line (0: none seen).
-
-    The server takes an unescaped `\\.` anywhere for the end and drops what follows on the line, so
-    it is refused elsewhere. `\\\\.` is an escaped backslash in front of a dot.
-    """
+    """Where the rows in the window end, and where to go on behind a `\\.` line (0: none seen)."""
+    # The server takes an unescaped `\.` anywhere for the end and drops what follows on the line, so
+    # it is refused elsewhere. `\\.` is an escaped backslash in front of a dot.
     buffer, at = lexer.buffer, lexer.pos
     while (at := buffer.find(_MARK, at, end)) >= 0:
         if (at == lexer.pos or buffer[at - 1] == 0x0A) and buffer[at + 2] == 0x0A:

@@ -17,6 +17,7 @@ from pgseed.backup.source import CUSTOM, GET_AGAIN, GZIP, ZSTD, PackedSource, Pl
 from pgseed.errors import BackupRefused
 
 PLAIN_DUMP = "Write it with `pg_dump --data-only --file=…`"
+ONE_SIDE = "Take one side whole: `git checkout --ours FILE` or `git checkout --theirs FILE`"
 _AS_FILE = "Turn it into a file: `pg_restore --data-only --file=backup.sql {}`"
 
 # First bytes -> what the file is. Sources: the formats' specifications; for Git LFS its spec.md.
@@ -45,11 +46,7 @@ _NOT_A_BACKUP: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\x00", "it is an SQLite database", PLAIN_DUMP),
     (b"<!DOCTYPE", "it is a web page, so a download went wrong", "Download the file again"),
     (b"<html", "it is a web page, so a download went wrong", "Download the file again"),
-    (
-        b"<<<<<<< ",
-        "it holds a merge conflict",
-        "Take one side whole: `git checkout --ours FILE` or `git checkout --theirs FILE`",
-    ),
+    (b"<<<<<<< ", "it holds a merge conflict", ONE_SIDE),
 )
 
 

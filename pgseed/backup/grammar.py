@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from pgseed.backup.files import ONE_SIDE
 from pgseed.backup.lexer import Token
 from pgseed.backup.model import SequenceValue
 from pgseed.backup.statement import ROWS_ONLY, Statement
@@ -224,8 +225,5 @@ def forbidden(statement: Statement) -> BackupRefused:
             "Write the dump without --create, and not with pg_dumpall",
         )
     if words.startswith(("< < <", "= = =", "> > >")):
-        return statement.refused(
-            "it holds a merge conflict",
-            "Take one side whole: `git checkout --ours FILE` or `git checkout --theirs FILE`",
-        )
+        return statement.refused("it holds a merge conflict", ONE_SIDE)
     return statement.refused(f"`{statement.text}` is not data")

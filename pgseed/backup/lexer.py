@@ -146,7 +146,11 @@ class Lexer(Window):
         if match is None:
             if self.pos == len(self.buffer):
                 return None
-            raise self._no_token()
+            self.need(20)
+            text = self.buffer[self.pos : self.pos + 20]
+            if text.startswith(b"\\"):
+                raise self.meta_command()
+            raise self.refused(f"no SQL starts with {printable(text)}")
         kind = str(match.lastgroup)
         if kind in ("word", "number", "param", "sign"):
             self.pos = match.end()
@@ -202,13 +206,6 @@ class Lexer(Window):
                 f"a statement is longer than {limits.STATEMENT // limits.MIB} MiB",
                 "Rows of such size are read in COPY form: dump without --inserts",
             )
-
-    def _no_token(self) -> BackupRefused:
-        self.need(20)
-        text = self.buffer[self.pos : self.pos + 20]
-        if text.startswith(b"\\"):
-            return self.meta_command()
-        return self.refused(f"no SQL starts with {printable(text)}")
 
     def meta_command(self) -> BackupRefused:
         self.need(100)

@@ -120,8 +120,7 @@ class Statement:
 def read_statement(lexer: Lexer, *, first: Token | None = None) -> Statement:
     """Read to the `;` that ends a statement, as psql finds it (src/fe_utils/psqlscan.l).
 
-    A `;` inside parentheses, or between BEGIN and END of a function body in SQL's own form, does
-    not end it. Raises BackupRefused at the end of the file.
+    One inside parentheses, or between BEGIN and END of a function's body, does not end it.
     """
     line = lexer.line()
     tokens: list[Token] = [first] if first else []

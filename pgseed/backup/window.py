@@ -15,18 +15,15 @@ _NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=U
 class Window:
     """A part of the uncompressed text, moving forward only.
 
-    `buffer` holds the text from `base` on, `pos` is the next byte to read in it. What stands
-    before `anchor` may be dropped when the window moves: nothing else keeps a position across
-    `fill`. Bytes are checked for NUL and UTF-8 as they come in; a fault is raised when reading
-    gets there, so that the first fault in the file is the one reported.
+    `buffer` holds the text from `base` on, `pos` is the next byte to read in it. What stands before
+    `anchor` may be dropped by `fill`. A NUL byte or invalid UTF-8 is raised when reading gets
+    there, so that the first fault in the file is the one reported.
     """
 
     def __init__(self, source: Source, *, line: int = 1) -> None:
         self.source = source
         self.buffer = b""
-        self.base = 0
-        self.pos = 0
-        self.anchor = 0
+        self.base = self.pos = self.anchor = 0
         self.eof = False
         self._fault: tuple[str, str] | None = None
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
@@ -70,10 +67,7 @@ class Window:
     # Window
 
     def fill(self) -> bool:
-        """Get more text behind the window's end. False at the end of the file.
-
-        Raises BackupRefused when there is no more because of a NUL byte or invalid UTF-8.
-        """
+        """Get more text behind the window's end. False at the end of the file."""
         if self._fault is not None:
             cause, remedy = self._fault
             raise self.refused(cause, remedy, line=self.line(len(self.buffer)))

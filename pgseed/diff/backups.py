@@ -22,11 +22,7 @@ Columns = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One row that differs: its key, and for a changed row the values before and after.
-
-    `before` and `after` hold the whole row where it was removed or added, and only the columns that
-    differ where it was changed.
-    """
+    """A removed or added row as a whole; of a changed one the key and the columns that differ."""
 
     kind: str
     key: dict[str, str | None]
@@ -83,8 +79,7 @@ def compare_backups(
 ) -> BackupDiff:
     """Compare two backups that were read before, table by table, in bounded memory.
 
-    `keys` gives the key columns per table as the catalog has them. `examples` is how many rows of
-    each kind are shown per table.
+    `keys` gives the key columns per table; of each table `examples` rows of each kind are shown.
     """
     names = list(dict.fromkeys([*old.tables, *new.tables]))
     tables: list[TableDiff] = []

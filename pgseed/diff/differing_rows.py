@@ -75,10 +75,7 @@ class DifferingRows:
         self._bytes = 0
 
     def rows(self) -> Iterator[tuple[bytes, int]]:
-        """Give rows that one side has more of, and how many: above 0 the old side, below the new.
-
-        Like all that follows, it is for after `compare`.
-        """
+        """Give rows that one side has more of, and how many (below 0: the new side)."""
         yield from self._base.execute("SELECT line, number FROM differing")
 
     @property

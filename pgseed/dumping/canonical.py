@@ -5,8 +5,7 @@ tables they refer to, sequences last, by name; text is compared by bytes (COLLAT
 setting that the text of a value depends on is pinned. Generated columns are left out, partitions
 are written one by one, as pg_dump does it.
 
-Plain psql restores such a file into the empty schema. A row may refer to a later row of its own
-table: PostgreSQL checks a COPY when all its rows are in. Only where foreign keys between several
+Plain psql restores such a file into the empty schema. Only where foreign keys between several
 tables form a cycle, or triggers on INSERT would act, the file switches triggers off for its
 session (session_replication_role = replica), and then takes a superuser to restore.
 """
@@ -185,10 +184,7 @@ class _ReportedFile(io.FileIO):
 
 
 def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) -> Backup | None:
-    """The old file if it holds the same bytes; if compressed, the same rows and notes.
-
-    Another version of the library may pack the same rows in other bytes.
-    """
+    """The old file if it holds the same bytes; if compressed, the same rows and notes."""
     if not old.exists():
         return None
     if backup.compression == "none":
@@ -196,6 +192,7 @@ def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) 
             state = file_state(file)
         same = filecmp.cmp(old, new, shallow=False)
         return replace(backup, file_state=state) if same else None
+    # Another version of the library may pack the same rows in other bytes.
     if dump_text.read_notes(old) != tuple(options.notes):
         return None
     try:

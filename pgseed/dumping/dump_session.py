@@ -33,11 +33,7 @@ _SETTINGS = {
 
 
 def begin(connection: Connection) -> tuple[int, str]:
-    """Start the one transaction of a dump.
-
-    Returns the database's oid, which it keeps under every name, and the snapshot's name, for
-    others to join.
-    """
+    """Start the one transaction of a dump; returns the database's oid and the snapshot's name."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

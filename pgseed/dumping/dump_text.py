@@ -31,10 +31,7 @@ SET session_replication_role = replica;
 
 
 def header(*, replica: bool, notes: Iterable[str] = ()) -> str:
-    """Return what stands in front of the rows: the settings that pg_dump writes too.
-
-    `notes` become comments, so they are no part of what the backup is.
-    """
+    """Return what stands in front of the rows: `notes` as comments, the settings of pg_dump."""
     title = _TITLE.format("PostgreSQL database dump")
     remarks = "".join(f"-- {_comment(note)}\n" for note in notes)
     return title + remarks + ("\n" if remarks else "") + _SETTINGS + (_REPLICA if replica else "")

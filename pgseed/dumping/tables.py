@@ -98,10 +98,7 @@ def order_tables(tables: Iterable[DumpTable], references: Collection[tuple[int, 
 
 
 def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[str]]) -> None:
-    """Refuse tables and columns that `expected` (qualified table -> columns) does not have.
-
-    Raises DumpRefused, because such a dump could be restored nowhere but here.
-    """
+    """Refuse tables and columns that `expected` (qualified table -> columns) does not have."""
     unknown = []
     for table in tables:
         known = expected.get(table.qualified)
