@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 LIVE = "live"
 DIFFERENT = 3
-PIPE_WIDTH = 200
-"""Columns that a table may take when nobody's terminal limits it."""
-_REMARK = 16
-"""Columns that what is said last of a backup needs at least."""
+PIPE_WIDTH = 200  # columns that a table may take when nobody's terminal limits it
+_REMARK = 16  # columns that what is said last of a backup needs at least
 
 
 def textconv(
@@ -167,11 +165,9 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
 def _loaded_content(settings: Settings) -> str:
     from vpdb.live import live_database
-    from vpdb.server.find import find_server
 
     try:
-        server = find_server(settings.container, settings.stack, timeout_s=1.0)
-        stamp = live_database(server, settings).stamp()
+        stamp = live_database(server_of(settings, timeout_s=1.0), settings).stamp()
     except SeedError:
         return ""
     return stamp.content_id if stamp else ""
@@ -222,8 +218,8 @@ def _print_table(table: Sequence[tuple[str, ...]]) -> None:
     if sum(widths) + _REMARK <= screen.width:
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for head in heads:
-            right = head in ("size", "rows")
-            grid.add_column(head, justify="right" if right else "left", overflow="fold")
+            side: Literal["left", "right"] = "right" if head in ("size", "rows") else "left"
+            grid.add_column(head, justify=side, overflow="fold")
         for cells in table:
             grid.add_row(*cells)
         screen.print(grid)
