@@ -77,10 +77,7 @@ def keep_dated_copy(
     in_use: Path | None = None,
     progress: Progress = quiet,
 ) -> tuple[Path | None, Retention]:
-    """Copy a file under a dated name, then thin out older copies, but for the one that is in use.
-
-    Returns the copy (None where `keep` is 0) and what was done to the others.
-    """
+    """Copy a file under a dated name, unless `keep` is 0, then thin out older copies."""
     copy = target.parent / dated_name(target.name, now) if keep else None
     if copy is not None:
         with work_folder(target.parent) as work:
@@ -92,10 +89,7 @@ def keep_dated_copy(
 def thin_out(
     target: Path, keep: int, in_use: Path | None = None, progress: Progress = quiet
 ) -> Retention:
-    """Compress and remove older dated copies of a file, whether it is there itself or not.
-
-    The one that is `in_use` stays as it is.
-    """
+    """Compress and remove older dated copies of a file, but for the one that is `in_use`."""
     folder = target.parent
     names = (path.name for path in folder.iterdir() if path != in_use)
     retention = plan_retention(names, target.name, keep)

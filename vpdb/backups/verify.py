@@ -41,8 +41,7 @@ class Verified:
 def verify(server: Server, settings: Settings, path: Path, progress: Progress = quiet) -> Verified:
     """Restore a backup into a throw-away database, check it, dump it again and compare.
 
-    Raises BackupRefused, VerifyFailed, or what the restoring raises; the live database is not
-    touched by any of it.
+    Raises BackupRefused, VerifyFailed, or what the restoring raises.
     """
     started = time.monotonic()
     with restored(server, settings, path, progress) as (database, content):
