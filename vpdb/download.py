@@ -1,7 +1,7 @@
 """Gets a backup from shared storage (an https or file URL) into a cache, once, and proves its hash.
 
-The hash is pinned in the stack's configuration, so whoever may write to the storage still cannot
-give anyone another file. An interrupted download goes on where it stopped.
+The hash is pinned in the stack's configuration: who may write to the storage can give nobody
+another file. An interrupted download goes on where it stopped.
 """
 
 from __future__ import annotations
