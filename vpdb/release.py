@@ -1,8 +1,7 @@
 """The monthly release: bulk mode on, load, bulk mode off, dump; each undone or finished.
 
 Whatever fails: the load is one transaction, the backup file is replaced whole, and bulk mode is
-switched off behind the load, also behind a failed one. After a kill the next `pulumi up` does that
-(see vpdb/bulk.py). Doing it again goes on.
+switched off; after a kill the next `pulumi up` does that. Doing it again goes on.
 """
 
 from __future__ import annotations
@@ -109,10 +108,7 @@ def hash_of(files: Mapping[str, str]) -> str:
 def make_release(
     server: DockerServer, settings: Settings, plan: Plan, load: Load, progress: Progress = quiet
 ) -> Released:
-    """Make a planned release. `load` brings the CSVs into the database.
-
-    Raises what the failing step raised; then the backup is as it was, and bulk mode is off.
-    """
+    """Make a planned release; `load` brings the CSVs into the database."""
     with _alone(server, plan.name) as session:
         # What is loaded into one database must not be recorded in the dump of another one.
         live = find_live(list_databases(session, settings.database))
@@ -134,11 +130,7 @@ def make_release(
 def bulk_mode(
     server: DockerServer, settings: Settings, release: str, progress: Progress
 ) -> Iterator[None]:
-    """Have bulk mode on for a block, and off behind it, unless the settings want it on.
-
-    Where the block and the switching off both fail, the block's failure is the one told, with the
-    other one added.
-    """
+    """Have bulk mode on for a block, and off behind it, unless the settings want it on."""
     # Not its own where the settings want it: then it stays on behind the release.
     bulk.switch_on(server, settings, progress, release="" if settings.bulk_mode else release)
     try:
@@ -147,6 +139,7 @@ def bulk_mode(
         try:
             _end_bulk_mode(server, settings, progress)
         except SeedError as other:
+            # The block's failure is the one to tell, with this one added.
             if isinstance(failure, SeedError):
                 raise ReleaseFailed(f"{failure}. Besides: {other}") from failure
         raise
@@ -178,13 +171,13 @@ def row_counts(released: Released) -> dict[str, tuple[int, int]]:
 
 def commit_message(released: Released) -> str:
     """Word the commit message for the new backup, ready to paste."""
-    changes = [
-        f"{table}: {count(old)} -> {count(new)} rows"
-        for table, (old, new) in row_counts(released).items()
-        if old != new
-    ]
-    same = "The number of rows is as before in every table."
-    return "\n".join([f"Release {released.plan.name}: master data", "", *(changes or [same])])
+    lines = [f"Release {released.plan.name}: master data", ""]
+    for table, (old, new) in row_counts(released).items():
+        if old != new:
+            lines.append(f"{table}: {count(old)} -> {count(new)} rows")
+    if not lines[2:]:
+        lines.append("The number of rows is as before in every table.")
+    return "\n".join(lines)
 
 
 def commit(settings: Settings, released: Released) -> str:
