@@ -44,11 +44,7 @@ def command_line(settings: Settings) -> list[str]:
 
 
 def run(settings: Settings) -> None:
-    """Run the loader in the project folder, its output streaming to ours.
-
-    Raises LoaderFailed. On Ctrl-C, or when this process is told to end, the loader is ended first
-    and waited for, so that nobody writes after bulk mode is over.
-    """
+    """Run the loader in the project folder, its output streaming to ours. Raises LoaderFailed."""
     command = command_line(settings)
     if settings.password == ENCRYPTED:
         raise LoaderFailed(
@@ -70,7 +66,7 @@ def run(settings: Settings) -> None:
         ) from None
     try:
         code = process.wait()
-    except BaseException:
+    except BaseException:  # Ctrl-C or SIGTERM: nobody may write after bulk mode is over
         process.terminate()
         try:
             process.wait(_GRACE_S)
