@@ -37,11 +37,7 @@ _TIMEOUT_S = 4 * 3600
 
 @dataclass(frozen=True, slots=True)
 class BulkMode:
-    """Bulk mode as it was noted when it was switched on.
-
-    `release` names the release that did it, "" for a person or a setting; `release_runs` tells
-    whether one is under way.
-    """
+    """Bulk mode as it was noted when it was switched on; `release` is "" where none did it."""
 
     since: datetime
     tables: tuple[str, ...]
@@ -55,10 +51,8 @@ class BulkMode:
     def describe(self, now: float | None = None) -> str:
         tables = f"{len(self.tables)} table" + ("" if len(self.tables) == 1 else "s")
         text = f"on for {duration(self.lasted_s(now))}, {tables} without autovacuum"
-        if not self.release:
-            return text
         state = "is under way" if self.release_runs else "was interrupted"
-        return f"{text}, for release {self.release}, which {state}"
+        return text + (f", for release {self.release}, which {state}" if self.release else "")
 
 
 def read(server: Server, settings: Settings) -> BulkMode | None:
@@ -125,10 +119,7 @@ def switch_on(
 
 
 def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -> bool:
-    """Put everything back as it was before, vacuum and analyze; tell whether it was on.
-
-    Where bulk mode is off nothing runs. Raises SeedError with what PostgreSQL said.
-    """
+    """Where bulk mode is on, put everything back, vacuum and analyze; tell whether it was on."""
     with live_database(server, settings, progress).turn(f"bulk off {settings.database}"):
         if read(server, settings) is None:
             return False
