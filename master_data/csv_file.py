@@ -16,8 +16,8 @@ from pathlib import Path
 from master_data.faults import CsvRefused, shown
 from master_data.tables import TABLES, Column, Table
 
+# Written in front of rejected rows; ignored when such a file is mended and loaded again.
 REJECTED_COLUMNS = ("rejected_line", "rejected_because")
-"""Written in front of rejected rows; ignored when such a file is mended and loaded again."""
 
 _DELIMITERS = (",", ";", "\t")
 _BATCH_BYTES = 2 << 20
@@ -38,10 +38,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A CSV file that was looked at: how it is written and what its columns are.
-
-    `columns` are the names of the header, in file order, in the spelling of the table.
-    """
+    """A CSV file that was looked at; `columns` are those of its header, spelled as the table's."""
 
     path: Path
     table: Table
@@ -149,8 +146,7 @@ def _encoding(path: Path, beginning: bytes) -> str:
         for _ in codecs.iterdecode(iter(partial(stream.read, _CHUNK), b""), "utf-8"):
             pass
         return "utf-8-sig" if beginning.startswith(codecs.BOM_UTF8) else "utf-8"
-    damaged_line = 0
-    proper = False
+    damaged_line, proper = 0, False
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for number, line in enumerate(lines, start=1):
             rest = _ESCAPED.sub("", line)
@@ -159,12 +155,9 @@ def _encoding(path: Path, beginning: bytes) -> str:
             proper = proper or not rest.isascii()
     if not proper:
         return "cp1252"
-    raise CsvRefused(
-        path,
-        "a character is damaged: the file is UTF-8, this line is not",
-        line=damaged_line,
-        remedy="Save the file as UTF-8 again where it comes from",
-    )
+    cause = "a character is damaged: the file is UTF-8, this line is not"
+    remedy = "Save the file as UTF-8 again where it comes from"
+    raise CsvRefused(path, cause, line=damaged_line, remedy=remedy)
 
 
 def _header(path: Path, table: Table, encoding: str) -> tuple[str, int, tuple[str, ...]]:
@@ -178,10 +171,8 @@ def _header(path: Path, table: Table, encoding: str) -> tuple[str, int, tuple[st
     except UnicodeError:
         raise CsvRefused(path, f"it is not {encoding}", line=1) from None
     known = {column.name for column in table.columns}
-    delimiter, columns = max(
-        ((d, _names(path, first, d)) for d in ([hint[1]] if hint else _DELIMITERS)),
-        key=lambda found: len(known.intersection(found[1])),
-    )
+    read = [(d, _names(path, first, d)) for d in ([hint[1]] if hint else _DELIMITERS)]
+    delimiter, columns = max(read, key=lambda found: len(known.intersection(found[1])))
     header_line = 2 if hint else 1
     _judge_columns(path, table, header_line, columns)
     return delimiter, header_line, columns

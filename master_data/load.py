@@ -81,10 +81,7 @@ class LoadResult:
 
 
 class MasterDataLoad:
-    """CSV files that were looked at, to be loaded as `options` say.
-
-    Raises CsvRefused for a file that cannot be read at all; no database is needed to find out.
-    """
+    """CSV files that were looked at, to be loaded as `options` say. Raises CsvRefused."""
 
     def __init__(self, paths: Sequence[Path], options: LoadOptions) -> None:
         self.options = options
@@ -99,8 +96,7 @@ class MasterDataLoad:
     def run(self, connection: extensions.connection, progress: Progress = quiet) -> LoadResult:
         """Bring the tables to what the files say; progress is in bytes of the file being read.
 
-        Raises CsvRefused for a file that cannot be read to its end and LoadFailed for what the
-        database refuses; both leave the tables and their sequences as they were.
+        Raises CsvRefused or LoadFailed; both leave the tables and their sequences as they were.
         """
         autocommit = connection.autocommit
         connection.autocommit = False

@@ -25,10 +25,7 @@ _COPY = "COPY pg_temp.%s FROM STDIN WITH (NULL '', ENCODING 'UTF8')"
 
 
 def stage(cursor: extensions.cursor, table: LiveTable, file: CsvFile, progress: Progress) -> int:
-    """Fill the staging tables, one of rows and one of reasons to reject; return how many of those.
-
-    Raises CsvRefused.
-    """
+    """Fill the staging tables of rows and of reasons to reject; return how many reasons."""
     columns: list[sql.Composable] = [sql.SQL("line integer")]
     for column in file.delivered:
         # A reference arrives as the other row's key; its id is looked up later.
