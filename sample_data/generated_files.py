@@ -27,7 +27,6 @@ def generate_csvs(out_dir: Path, scale: float = 1) -> dict[str, int]:
     """Write one CSV file for every table into `out_dir`; return the rows of each, by table.
 
     The same scale always gives the same bytes. A file is replaced whole or not at all.
-    Raises ValueError for a scale of zero or below.
     """
     size = Size.of(scale)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -48,7 +47,6 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
     """Write the backup that a dump of the generated data gives; return the rows of each table.
 
     At scale 1 this is `backups/production_backup_data_only.sql`, byte for byte.
-    Raises ValueError for a scale of zero or below.
     """
     size = Size.of(scale)
     known = {table.name: table for table in (*TABLES, IMPORT_LOG)}

@@ -45,10 +45,7 @@ class Size:
 
     @classmethod
     def of(cls, scale: float) -> Size:
-        """Return the size at a scale; 1 is that of VelPharma's own data.
-
-        Raises ValueError for a scale of zero or below.
-        """
+        """Return the size at a scale; 1 is VelPharma's own. ValueError for zero or below."""
         if not scale > 0:
             raise ValueError(f"the scale must be above 0, not {scale}, e.g. 1 or 0.1")
         exact = Fraction(scale)
