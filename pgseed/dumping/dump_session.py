@@ -11,37 +11,12 @@ from pgseed.queries import query
 
 Connection = psycopg2.extensions.connection
 
-# What the text of a value depends on, pinned; then what only costs time, switched off.
-_SETTINGS = {
-    "search_path": "",
-    "client_encoding": "UTF8",
-    "timezone": "UTC",
-    "datestyle": "ISO, YMD",
-    "intervalstyle": "postgres",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "xmloption": "content",
-    "standard_conforming_strings": "on",
-    "quote_all_identifiers": "off",
-    "row_security": "off",
-    "statement_timeout": "0",
-    "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "jit": "off",
-    "work_mem": "64MB",
-}
-
 
 def begin(connection: Connection) -> tuple[int, str]:
     """Start the one transaction of a dump; returns the database's oid and the snapshot's name."""
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        for name, value in _SETTINGS.items():
-            cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
-        cursor.execute(
-            "SELECT oid, pg_export_snapshot() FROM pg_database WHERE datname = current_database()"
-        )
+        cursor.execute(query("begin_dump"))
         ((oid, snapshot),) = cursor.fetchall()
         return int(oid), str(snapshot)
 
