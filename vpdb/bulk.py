@@ -1,9 +1,8 @@
 """Bulk mode: on and off by the scripts in data/, and what there is to know of it.
 
 The scripts work by hand as well, so the state is where they note it: in the settings of the live
-database. A reload puts a database without the note in its place, which ends bulk mode too. A
-release that switches it on leaves its name in the note: where it was killed, whoever comes next
-knows that nobody else will end it.
+database. A reload, which brings a database without the note, ends bulk mode too. A release notes
+its name: where it was killed, whoever comes next knows that nobody else will end it.
 """
 
 from __future__ import annotations

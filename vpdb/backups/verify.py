@@ -23,10 +23,6 @@ from vpdb.content import Content, choose_content
 from vpdb.live import live_database
 
 
-class VerifyFailed(SeedError):
-    """The backup restored, but not to what it says."""
-
-
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A backup that passed: what it restored to, and how long that took."""
@@ -41,7 +37,7 @@ class Verified:
 def verify(server: Server, settings: Settings, path: Path, progress: Progress = quiet) -> Verified:
     """Restore a backup into a throw-away database, check it, dump it again and compare.
 
-    Raises BackupRefused, VerifyFailed, or what the restoring raises.
+    Raises SeedError: BackupRefused, or what the restoring raises.
     """
     started = time.monotonic()
     with restored(server, settings, path, progress) as (database, content):
@@ -62,9 +58,9 @@ def verify(server: Server, settings: Settings, path: Path, progress: Progress = 
             if counts.get(name, rows) != rows
         ]
         if wrong:
-            raise VerifyFailed(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
+            raise SeedError(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
         if not_validated or broken:
-            raise VerifyFailed(
+            raise SeedError(
                 f"failed to verify {path}: these do not hold for every row:"
                 f" {', '.join([*not_validated, *broken])}. Mend postgres/init/ or the backup"
             )
@@ -100,7 +96,7 @@ def _compare(
         # A column that the backup lacks has its default now, which is no fault of either.
         if any(table.added or table.removed or table.changed for table in difference.tables):
             words = "; ".join(line.strip() for line in describe(difference)[:4])
-            raise VerifyFailed(
+            raise SeedError(
                 f"failed to verify {backup.path}: restored and dumped again it differs: {words}."
                 " See whether a trigger or a default of postgres/init/ changes rows"
             )

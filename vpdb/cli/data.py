@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 DATA_DIR = Path("data")
 
 
-class NothingToLoad(SeedError):
-    """There are no CSVs."""
-
-
 def load(
     files: Annotated[
         list[Path] | None,
@@ -68,14 +64,14 @@ def run_load(
 ) -> LoadResult:
     """Load files into the live database, those in data/ unless others are named.
 
-    `options` are those of LoadOptions. Raises NothingToLoad without any file.
+    `options` are those of LoadOptions. Raises SeedError without any file.
     """
     from master_data.csv_file import find_files
 
     folder = settings.project_dir / DATA_DIR
     paths = files or find_files(folder)
     if not paths:
-        raise NothingToLoad(
+        raise SeedError(
             f"failed to load: there are no CSVs in {DATA_DIR}/. Put them there, or name files;"
             " `python -m vpdb generate` makes some to try with"
         )
