@@ -74,8 +74,6 @@ class CustomSource(CompressedSource):
                 break
         return b"".join(parts)
 
-    # The parts of the format
-
     def _exactly(self, size: int) -> bytes:
         data = self._file.read(size)
         self.consumed += len(data)
@@ -103,10 +101,9 @@ class CustomSource(CompressedSource):
         try:
             return self._exactly(size).decode()
         except UnicodeDecodeError:
-            raise self._refused(
-                "the archive's table of contents is not valid UTF-8",
-                "Write the dump with `pg_dump --encoding=UTF8`",
-            ) from None
+            cause = "the archive's table of contents is not valid UTF-8"
+            remedy = "Write the dump with `pg_dump --encoding=UTF8`"
+            raise self._refused(cause, remedy) from None
 
     def _header(self) -> None:
         self._exactly(len(CUSTOM))
@@ -124,14 +121,12 @@ class CustomSource(CompressedSource):
         # Before 1.15 the header told the level, and gzip was all there was.
         algorithm = self._byte() if self._version >= (1, 15) else int(self._int() != 0)
         if algorithm not in _ALGORITHMS:
-            raise self._refused(
-                "the archive is compressed with lz4", "Write it with `pg_dump -Fc --compress=gzip`"
-            )
+            remedy = "Write it with `pg_dump -Fc --compress=gzip`"
+            raise self._refused("the archive is compressed with lz4", remedy)
         self.compression = _ALGORITHMS[algorithm]
         for _ in range(7):  # creation date: second … year, daylight saving
             self._int()
-        for _ in range(3):  # database, server version, pg_dump version
-            self._str()
+        self._str(), self._str(), self._str()  # database, server version, pg_dump version
 
     def _entry(self) -> Entry:
         number, had_data = self._int(), self._int()
@@ -154,8 +149,6 @@ class CustomSource(CompressedSource):
                 "Write it with `pg_dump -Fc --schema=… --no-large-objects`",
             )
         return Entry(number, tag, kind, section, definition, copy, schema, bool(had_data))
-
-    # Its text
 
     def _render(self) -> Iterator[bytes]:
         for entry in self.entries:

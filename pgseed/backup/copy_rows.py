@@ -9,7 +9,6 @@ from pgseed.backup import limits
 from pgseed.backup.lexer import CRLF_REMEDY, Lexer
 from pgseed.backup.model import RowBlock
 from pgseed.backup.statement import Statement, Target
-from pgseed.errors import BackupRefused
 
 _MARK = b"\\."
 
@@ -37,10 +36,10 @@ def copy_block(
     lexer.need(2)
     if lexer.buffer[lexer.pos : lexer.pos + 1] == b"\r":
         raise lexer.carriage_return(lexer.pos)
-    line = lexer.line()
+    line, rows_here = lexer.line(), f"the rows of {target.name} that start here"
     if lexer.buffer[lexer.pos : lexer.pos + 1] != b"\n":
         if lexer.pos == len(lexer.buffer):
-            raise _cut(lexer, target, line)
+            raise lexer.cut(rows_here, line=line)
         raise lexer.refused(
             "something follows a COPY statement on its line",
             "psql would read it as a command after the rows",
@@ -49,7 +48,7 @@ def copy_block(
     start, rows, digest = lexer.offset, 0, hashlib.sha256()
     while True:
         lexer.mark()
-        end = _whole_lines(lexer, target, line)
+        end = _whole_lines(lexer, rows_here, line)
         stop, after = _end_mark(lexer, end)
         if (at := lexer.buffer.find(b"\r", lexer.pos, stop)) >= 0:
             raise lexer.refused(
@@ -67,11 +66,7 @@ def copy_block(
     return block, digest
 
 
-def _cut(lexer: Lexer, target: Target, line: int) -> BackupRefused:
-    return lexer.cut(f"the rows of {target.name} that start here", line=line)
-
-
-def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:
+def _whole_lines(lexer: Lexer, rows_here: str, line: int) -> int:
     """Where the last whole line in the window ends; at least one line is in it."""
     while True:
         end = lexer.buffer.rfind(b"\n", lexer.pos) + 1
@@ -80,7 +75,7 @@ def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:
         if len(lexer.buffer) - lexer.pos > limits.ROW:
             raise lexer.refused(f"a row is longer than {limits.ROW // limits.MIB} MiB")
         if not lexer.fill():
-            raise _cut(lexer, target, line)
+            raise lexer.cut(rows_here, line=line)
 
 
 def _end_mark(lexer: Lexer, end: int) -> tuple[int, int]:

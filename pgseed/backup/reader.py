@@ -100,9 +100,7 @@ class Reader:
         self._foreign_rows = ""  # the first table with rows that the file has not created
         self._restrict: bytes | None = None
         self._unrestricted = False
-        self._complete_at = 0
-        self._statements = 0
-        self._reported = 0
+        self._complete_at = self._statements = self._reported = 0
         self._insert: tuple[bytes, Target] | None = None
 
     def read(self) -> Backup:
@@ -124,8 +122,6 @@ class Reader:
         self._check_end()
         self._report(last=True)
         return self._result()
-
-    # What stands between statements
 
     def _comment(self, text: bytes, at_line_start: bool) -> None:
         if not at_line_start:
@@ -152,8 +148,6 @@ class Reader:
         if not allowed:
             raise lexer.meta_command()
         lexer.pos = match.end()
-
-    # Statements
 
     def _statement(self) -> None:
         lexer = self._lexer
@@ -241,23 +235,17 @@ class Reader:
             self._schema_statement = skipped
         self._check_schema_statements()
 
-    # The end
-
     def _check_end(self) -> None:
         lexer = self._lexer
         if not self._statements and not self._complete_at:
             raise BackupRefused(self._source.path, "it holds no statement", remedy=PLAIN_DUMP)
         if self._must_be_complete:
+            remedy = "The dump was cut off: get the file again"
             if not self._complete_at:
-                raise lexer.refused(
-                    "its end is missing: no line says `PostgreSQL database dump complete`",
-                    "The dump was cut off: get the file again, or write it anew",
-                )
+                cause = "its end is missing: no line says `PostgreSQL database dump complete`"
+                raise lexer.refused(cause, f"{remedy}, or write it anew")
             if self._restrict is not None and not self._unrestricted:
-                raise lexer.refused(
-                    "its last line, \\unrestrict, is missing",
-                    "The dump was cut off: get the file again",
-                )
+                raise lexer.refused("its last line, \\unrestrict, is missing", remedy)
         if not any(isinstance(item, _GrowingBlock) for item in self._items):
             what = "only a schema" if self._schema_statement.line else "no table's rows"
             raise BackupRefused(self._source.path, f"it holds {what}", remedy=PLAIN_DUMP)

@@ -48,8 +48,6 @@ class Statement:
         words = (t.text.lower() if t.kind == "word" else t.text for t in self.tokens[:200])
         return b" ".join(words).decode("latin-1")
 
-    # One token after another
-
     def take(self) -> Token:
         if self.at == len(self.tokens):
             raise self.refused(f"`{self.text}` ends early")

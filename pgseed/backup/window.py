@@ -31,8 +31,6 @@ class Window:
         self._counted, self._line = 0, line
         self._is_first = True
 
-    # Position
-
     @property
     def offset(self) -> int:
         """Of `pos`, in the uncompressed file."""
@@ -63,8 +61,6 @@ class Window:
 
     def cut(self, where: str, *, line: int | None = None) -> BackupRefused:
         return self.refused(f"it ends inside {where}, so it is truncated", GET_AGAIN, line=line)
-
-    # Window
 
     def fill(self) -> bool:
         """Get more text behind the window's end. False at the end of the file."""

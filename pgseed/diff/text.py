@@ -54,14 +54,11 @@ def _table(diff: TableDiff) -> list[str]:
 
 
 def _example(change: RowChange) -> str:
+    before, after = change.before, change.after
     if change.kind == "changed":
-        what = "; ".join(
-            f"{name}: {_shown(change.before[name])} -> {_shown(change.after[name])}"
-            for name in change.after
-        )
-        return f"  ~ {_pairs(change.key)}: {what}"
-    sign, row = ("-", change.before) if change.kind == "removed" else ("+", change.after)
-    return f"  {sign} {_pairs(row)}"
+        changes = (f"{name}: {_shown(before[name])} -> {_shown(after[name])}" for name in after)
+        return f"  ~ {_pairs(change.key)}: {'; '.join(changes)}"
+    return f"  - {_pairs(before)}" if change.kind == "removed" else f"  + {_pairs(after)}"
 
 
 def _pairs(row: Mapping[str, str | None]) -> str:
@@ -86,8 +83,7 @@ def write_textconv(path: Path, out: BinaryIO) -> None:
                 out.write(chunk)
         return
     for block in backup.blocks:
-        for text in _rows(backup, block):
-            out.write(text)
+        out.writelines(_rows(backup, block))
     for sequence in backup.sequence_values:
         called = "" if sequence.is_called else " (not called)"
         out.write(f"sequence {sequence.name}\n    value: {sequence.value}{called}\n".encode())
