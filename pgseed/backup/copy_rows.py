@@ -40,10 +40,8 @@ def copy_block(
     if lexer.buffer[lexer.pos : lexer.pos + 1] != b"\n":
         if lexer.pos == len(lexer.buffer):
             raise lexer.cut(rows_here, line=line)
-        raise lexer.refused(
-            "something follows a COPY statement on its line",
-            "psql would read it as a command after the rows",
-        )
+        cause = "something follows a COPY statement on its line"
+        raise lexer.refused(cause, "psql would read it as a command after the rows")
     lexer.pos += 1
     start, rows, digest = lexer.offset, 0, hashlib.sha256()
     while True:
@@ -90,10 +88,8 @@ def _end_mark(lexer: Lexer, end: int) -> tuple[int, int]:
         while first > lexer.pos and buffer[first - 1] == 0x5C:
             first -= 1
         if (at - first) % 2 == 0:
-            raise lexer.refused(
-                "the end mark `\\.` stands inside COPY data",
-                "psql and the server would go on behind it as if the rows had ended",
-                line=lexer.line(at),
-            )
+            cause = "the end mark `\\.` stands inside COPY data"
+            remedy = "psql and the server would go on behind it as if the rows had ended"
+            raise lexer.refused(cause, remedy, line=lexer.line(at))
         at += 2
     return end, 0

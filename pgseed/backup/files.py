@@ -1,7 +1,4 @@
-"""Opens backup files, and says what is wrong with one as a file.
-
-What counts is the content, not the name: a gzip file that is called `.sql` is read as gzip.
-"""
+"""Opens backup files by their content, whatever their names, and says what is wrong with one."""
 
 from __future__ import annotations
 

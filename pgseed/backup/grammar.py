@@ -111,10 +111,7 @@ def _search_path(statement: Statement, schema: str) -> None:
 
 
 def selection(statement: Statement, schema: str) -> SequenceValue | None:
-    """SELECT pg_catalog.setval(…) or set_config('search_path', '', false), and no other function.
-
-    Returns the sequence's value for the first. Raises BackupRefused.
-    """
+    """SELECT pg_catalog.setval(…), which gives a value, or set_config('search_path', '', false)."""
     statement.expect("select")
     function = statement.name()
     if statement.accept("."):
@@ -196,10 +193,7 @@ def is_trigger_switch(statement: Statement, schema: str) -> bool:
 
 
 def schema_statement(statement: Statement) -> str | None:
-    """Whether a full dump may hold this statement: the table's name for CREATE TABLE, else "".
-
-    None for what no backup may hold.
-    """
+    """The table of a CREATE TABLE, "" for what else a full dump may hold, None for the rest."""
     words = statement.words
     if _CLUSTER_WIDE.match(words) or not _SCHEMA_STATEMENTS.match(words):
         return None

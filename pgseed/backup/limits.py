@@ -1,7 +1,4 @@
-"""How large the parts of a backup may be, in bytes; a larger one is refused as damaged or hostile.
-
-Far above what pg_dump writes for a development database.
-"""
+"""How large, in bytes, the parts of a backup may be: far above what pg_dump writes for us."""
 
 from __future__ import annotations
 

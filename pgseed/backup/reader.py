@@ -113,7 +113,7 @@ class Reader:
             at_line_start = lexer.at_line_start()
             comment = lexer.comment()
             if comment is not None:
-                self._comment(comment, at_line_start)
+                self._comment(comment if at_line_start else b"")
             elif lexer.buffer[lexer.pos] == 0x5C:
                 self._meta_command(at_line_start)
             else:
@@ -123,9 +123,7 @@ class Reader:
         self._report(last=True)
         return self._result()
 
-    def _comment(self, text: bytes, at_line_start: bool) -> None:
-        if not at_line_start:
-            return
+    def _comment(self, text: bytes) -> None:
         if text == COMPLETE:
             self._complete_at = self._complete_at or self._lexer.line()
         elif text == _CLUSTER_DUMP:
