@@ -1,8 +1,7 @@
 """Which rows two backups differ in: added, removed and changed, per table, by key.
 
-A file does not tell which columns are a table's key. Where the caller does not know it from a
-catalog, the shortest run of leading columns that tells the differing rows apart stands for it, and
-the result says so.
+Where the caller does not know a key, the shortest run of leading columns that tells the differing
+rows apart stands for it, and the result says so.
 """
 
 from __future__ import annotations
@@ -54,10 +53,7 @@ class SequenceDiff:
 
 @dataclass(frozen=True, slots=True)
 class BackupDiff:
-    """Only what differs; `equal_tables` counts the others.
-
-    `reordered` tables have the same rows in another order or spelling.
-    """
+    """What differs, and how much does not; `reordered` tables differ in order or spelling alone."""
 
     tables: tuple[TableDiff, ...] = ()
     sequences: tuple[SequenceDiff, ...] = ()
