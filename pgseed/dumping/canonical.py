@@ -72,10 +72,7 @@ ROWS_ALONE = DumpOptions()
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """A finished dump; `changed` is False where the file held the same before.
-
-    `database` is the oid of the database that was dumped: its name may be another one's by now.
-    """
+    """A dump of the `database` with this oid; `changed` unless the file held the same before."""
 
     backup: Backup
     changed: bool
