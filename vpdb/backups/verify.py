@@ -35,10 +35,7 @@ class Verified:
 
 
 def verify(server: Server, settings: Settings, path: Path, progress: Progress = quiet) -> Verified:
-    """Restore a backup into a throw-away database, check it, dump it again and compare.
-
-    Raises SeedError: BackupRefused, or what the restoring raises.
-    """
+    """Restore a backup aside, check it, dump it again and compare. Raises SeedError."""
     started = time.monotonic()
     with restored(server, settings, path, progress) as (database, content):
         restore_s = time.monotonic() - started
@@ -65,7 +62,6 @@ def verify(server: Server, settings: Settings, path: Path, progress: Progress = 
                 f" {', '.join([*not_validated, *broken])}. Mend postgres/init/ or the backup"
             )
         _compare(server, settings, database, backup, progress)
-        # The constraints of the schema, and all rows of the file: nothing else can be missing.
         rows = {name: counts[name] for name in backup.tables}
     return Verified(backup, rows, constraints, restore_s, time.monotonic() - started)
 
