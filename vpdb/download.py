@@ -49,8 +49,7 @@ def fetch_backup(
 ) -> Path:
     """Return the path of the pinned file in `cache`, downloading what of it is not there yet.
 
-    `context` replaces the system's TLS settings. Raises SettingRefused for a URL or hash that
-    breaks its rule, FetchFailed for everything that goes wrong on the way.
+    `context` replaces the system's TLS settings. Raises SettingRefused or FetchFailed.
     """
     parts = checked_url(url)
     if not _SHA256.fullmatch(sha256):
