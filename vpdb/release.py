@@ -181,10 +181,7 @@ def commit_message(released: Released) -> str:
 
 
 def commit(settings: Settings, released: Released) -> str:
-    """Commit the backup file alone; return the commit's short id, "" where nothing differs.
-
-    Pushing stays with people. Raises ReleaseFailed with what git said.
-    """
+    """Commit the backup file alone; return the commit's short id, "" where nothing differs."""
     target = str(target_of_team(settings))
     _git(settings, "add", "--", target)
     if not _git(settings, "status", "--porcelain", "--", target):
