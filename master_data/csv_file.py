@@ -55,10 +55,7 @@ class CsvFile:
         return tuple(column for column in self.table.columns if column.name in self.columns)
 
     def batches(self, *, rows: int) -> Iterator[Batch]:
-        """Read the rows below the header, some thousands at a time, without the empty ones.
-
-        Raises CsvRefused where quotation marks or characters are damaged.
-        """
+        """Read the rows below the header in batches, without the empty ones. Raises CsvRefused."""
         with self.path.open("rb") as binary:
             text = io.TextIOWrapper(binary, encoding=self.encoding, newline="")
             reader = csv.reader(text, delimiter=self.delimiter, strict=True)
@@ -117,10 +114,7 @@ def _table_of(path: Path) -> Table | None:
 
 
 def look_at(path: Path, *, encoding: str | None = None) -> CsvFile:
-    """Find out encoding, delimiter and columns of a file; `encoding` overrides the guess.
-
-    Raises CsvRefused.
-    """
+    """Find out encoding (unless given), delimiter and columns of a file. Raises CsvRefused."""
     table = _known_table(path)
     try:
         with path.open("rb") as stream:
@@ -214,10 +208,8 @@ def _csv_fault(error: csv.Error) -> str:
     if "unexpected end" in message:
         return "a quotation mark is opened here or above and never closed"
     if "field larger" in message:
-        return (
-            f"a value is longer than {csv.field_size_limit():,} characters;"
-            " look for a quotation mark that is never closed"
-        )
+        most = f"{csv.field_size_limit():,} characters"
+        return f"a value is longer than {most}; look for a quotation mark that is never closed"
     if "expected after" in message:
         return "text stands behind a closing quotation mark; one inside a value is written twice"
     return message

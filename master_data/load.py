@@ -1,7 +1,7 @@
 """Loading master data from CSV files: everything in one transaction, or nothing.
 
-Each file is staged by COPY, judged row by row, set against the table by its natural key, and
-written as one UPDATE and one INSERT. Rows that the files do not name stay as they are.
+Each file is staged by COPY, judged, set against the table by its natural key, and written as one
+UPDATE and one INSERT. Rows that the files do not name stay as they are.
 """
 
 from __future__ import annotations
@@ -31,12 +31,7 @@ from pgseed.progress import Progress, quiet
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What is asked of a load.
-
-    More rejected rows than `reject_limit`, over all files, and nothing is written but the rejected
-    rows, to `rejected_dir`; a dry run writes nothing at all. `encoding` overrides what the files
-    look like. Another writer is waited for `lock_timeout_s` seconds.
-    """
+    """What is asked of a load; with more than `reject_limit` rejected rows it writes only those."""
 
     schema: str
     rejected_dir: Path

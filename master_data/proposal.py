@@ -1,7 +1,4 @@
-"""The rows that a file asks for, set beside what the table holds, then written.
-
-All statements work on whole sets, on temporary tables of the load's own transaction.
-"""
+"""The rows that a file asks for, in temporary tables: set beside the table's, then written."""
 
 from __future__ import annotations
 
@@ -31,10 +28,7 @@ class Counts:
 
 
 class Proposal:
-    """The staged rows of one file, with references looked up and set against the table.
-
-    `own_references` are those of the file's columns that name another row of the same table.
-    """
+    """The staged rows of a file; `own_references` are columns that name a row of its own table."""
 
     def __init__(
         self, cursor: extensions.cursor, schema: str, live: LiveTable, file: CsvFile

@@ -26,10 +26,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a CSV file.
-
-    Only an `optional` value may be empty; a `defaulted` column may be left out of a file.
-    """
+    """A column of a CSV file: an `optional` one may be empty, a `defaulted` one left out."""
 
     name: str
     kind: Kind
