@@ -24,10 +24,7 @@ _LINES_A_WRITE = 2_000
 
 
 def generate_csvs(out_dir: Path, scale: float = 1) -> dict[str, int]:
-    """Write one CSV file for every table into `out_dir`; return the rows of each, by table.
-
-    The same scale always gives the same bytes. A file is replaced whole or not at all.
-    """
+    """Write a CSV file for each table, whole or not at all; return the rows of each."""
     size = Size.of(scale)
     out_dir.mkdir(parents=True, exist_ok=True)
     written = {}
