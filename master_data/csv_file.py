@@ -16,8 +16,8 @@ from pathlib import Path
 from master_data.faults import CsvRefused, shown
 from master_data.tables import TABLES, Column, Table
 
+# Written in front of rejected rows; ignored when such a file is mended and loaded again.
 REJECTED_COLUMNS = ("rejected_line", "rejected_because")
-"""Written in front of rejected rows; ignored when such a file is mended and loaded again."""
 
 _DELIMITERS = (",", ";", "\t")
 _BATCH_BYTES = 2 << 20
@@ -38,10 +38,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A CSV file that was looked at: how it is written and what its columns are.
-
-    `columns` are the names of the header, in file order, in the spelling of the table.
-    """
+    """A CSV file that was looked at; `columns` are those of its header, spelled as the table's."""
 
     path: Path
     table: Table
@@ -58,10 +55,7 @@ class CsvFile:
         return tuple(column for column in self.table.columns if column.name in self.columns)
 
     def batches(self, *, rows: int) -> Iterator[Batch]:
-        """Read the rows below the header, some thousands at a time, without the empty ones.
-
-        Raises CsvRefused where quotation marks or characters are damaged.
-        """
+        """Read the rows below the header in batches, without the empty ones. Raises CsvRefused."""
         with self.path.open("rb") as binary:
             text = io.TextIOWrapper(binary, encoding=self.encoding, newline="")
             reader = csv.reader(text, delimiter=self.delimiter, strict=True)
@@ -98,12 +92,10 @@ def find_files(folder: Path) -> tuple[Path, ...]:
 
 def in_load_order(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Put files of referred tables first; CsvRefused for a file that belongs to no table."""
-    positions = {table.name: position for position, table in enumerate(TABLES)}
-    return tuple(sorted(paths, key=lambda path: positions[table_of(path).name]))
+    return tuple(sorted(paths, key=lambda path: TABLES.index(_known_table(path))))
 
 
-def table_of(path: Path) -> Table:
-    """Return the table that a file is for: `products.csv`, also `products_2026-11.csv`."""
+def _known_table(path: Path) -> Table:
     table = _table_of(path)
     if table is None:
         known = ", ".join(known.file_name for known in TABLES)
@@ -112,6 +104,7 @@ def table_of(path: Path) -> Table:
 
 
 def _table_of(path: Path) -> Table | None:
+    """Return the table that a file is for: `products.csv`, also `products_2026-11.csv`."""
     stem = path.name.lower().removesuffix(".csv")
     for table in TABLES:
         rest = stem.removeprefix(table.name)
@@ -121,11 +114,8 @@ def _table_of(path: Path) -> Table | None:
 
 
 def look_at(path: Path, *, encoding: str | None = None) -> CsvFile:
-    """Find out encoding, delimiter and columns of a file; `encoding` overrides the guess.
-
-    Raises CsvRefused.
-    """
-    table = table_of(path)
+    """Find out encoding (unless given), delimiter and columns of a file. Raises CsvRefused."""
+    table = _known_table(path)
     try:
         with path.open("rb") as stream:
             beginning = stream.read(3)
@@ -150,8 +140,7 @@ def _encoding(path: Path, beginning: bytes) -> str:
         for _ in codecs.iterdecode(iter(partial(stream.read, _CHUNK), b""), "utf-8"):
             pass
         return "utf-8-sig" if beginning.startswith(codecs.BOM_UTF8) else "utf-8"
-    damaged_line = 0
-    proper = False
+    damaged_line, proper = 0, False
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for number, line in enumerate(lines, start=1):
             rest = _ESCAPED.sub("", line)
@@ -160,12 +149,9 @@ def _encoding(path: Path, beginning: bytes) -> str:
             proper = proper or not rest.isascii()
     if not proper:
         return "cp1252"
-    raise CsvRefused(
-        path,
-        "a character is damaged: the file is UTF-8, this line is not",
-        line=damaged_line,
-        remedy="Save the file as UTF-8 again where it comes from",
-    )
+    cause = "a character is damaged: the file is UTF-8, this line is not"
+    remedy = "Save the file as UTF-8 again where it comes from"
+    raise CsvRefused(path, cause, line=damaged_line, remedy=remedy)
 
 
 def _header(path: Path, table: Table, encoding: str) -> tuple[str, int, tuple[str, ...]]:
@@ -179,10 +165,8 @@ def _header(path: Path, table: Table, encoding: str) -> tuple[str, int, tuple[st
     except UnicodeError:
         raise CsvRefused(path, f"it is not {encoding}", line=1) from None
     known = {column.name for column in table.columns}
-    delimiter, columns = max(
-        ((d, _names(path, first, d)) for d in ([hint[1]] if hint else _DELIMITERS)),
-        key=lambda found: len(known.intersection(found[1])),
-    )
+    read = [(d, _names(path, first, d)) for d in ([hint[1]] if hint else _DELIMITERS)]
+    delimiter, columns = max(read, key=lambda found: len(known.intersection(found[1])))
     header_line = 2 if hint else 1
     _judge_columns(path, table, header_line, columns)
     return delimiter, header_line, columns
@@ -224,10 +208,8 @@ def _csv_fault(error: csv.Error) -> str:
     if "unexpected end" in message:
         return "a quotation mark is opened here or above and never closed"
     if "field larger" in message:
-        return (
-            f"a value is longer than {csv.field_size_limit():,} characters;"
-            " look for a quotation mark that is never closed"
-        )
+        most = f"{csv.field_size_limit():,} characters"
+        return f"a value is longer than {most}; look for a quotation mark that is never closed"
     if "expected after" in message:
         return "text stands behind a closing quotation mark; one inside a value is written twice"
     return message

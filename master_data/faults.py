@@ -9,10 +9,7 @@ from pgseed.errors import SeedError
 
 
 class CsvRefused(SeedError):
-    """A file cannot be read as CSV of its table at all, so nothing of the load is written.
-
-    `line` counts from 1; 0 stands for the file as a whole.
-    """
+    """A file cannot be read as CSV of its table at all; `line` 0 stands for it as a whole."""
 
     def __init__(
         self, path: Path, cause: str, *, line: int = 0, column: str = "", remedy: str = ""

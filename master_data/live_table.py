@@ -40,17 +40,11 @@ def read_live_tables(
 ) -> Mapping[str, LiveTable]:
     """Look at tables of a schema, by name; expressions are as the search path shortens them."""
     cursor.execute(query("live_tables"), {"schema": schema, "tables": sorted(names)})
-    return {
-        name: LiveTable(
-            types,
-            defaults,
-            tuple(Check(tuple(c["columns"]), c["expression"], c["words"]) for c in checks),
-            frozenset(referring),
-            sequence,
-            plain_inserts,
-        )
-        for name, types, defaults, checks, referring, sequence, plain_inserts in cursor.fetchall()
-    }
+    found = {}
+    for name, types, defaults, checks, referring, *rest in cursor.fetchall():
+        known = tuple(Check(tuple(c["columns"]), c["expression"], c["words"]) for c in checks)
+        found[name] = LiveTable(types, defaults, known, frozenset(referring), *rest)
+    return found
 
 
 def keep_sequence(cursor: extensions.cursor, table: LiveTable) -> None:

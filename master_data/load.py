@@ -1,7 +1,7 @@
 """Loading master data from CSV files: everything in one transaction, or nothing.
 
-Each file is staged by COPY, judged row by row, set against the table by its natural key, and
-written as one UPDATE and one INSERT. Rows that the files do not name stay as they are.
+Each file is staged by COPY, judged, set against the table by its natural key, and written as one
+UPDATE and one INSERT. Rows that the files do not name stay as they are.
 """
 
 from __future__ import annotations
@@ -31,12 +31,7 @@ from pgseed.progress import Progress, quiet
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What is asked of a load.
-
-    More rejected rows than `reject_limit`, over all files, and nothing is written but the rejected
-    rows, to `rejected_dir`; a dry run writes nothing at all. `encoding` overrides what the files
-    look like. Another writer is waited for `lock_timeout_s` seconds.
-    """
+    """What is asked of a load; with more than `reject_limit` rejected rows it writes only those."""
 
     schema: str
     rejected_dir: Path
@@ -81,21 +76,22 @@ class LoadResult:
 
 
 class MasterDataLoad:
-    """CSV files that were looked at, to be loaded as `options` say.
-
-    Raises CsvRefused for a file that cannot be read at all; no database is needed to find out.
-    """
+    """CSV files that were looked at, to be loaded as `options` say. Raises CsvRefused."""
 
     def __init__(self, paths: Sequence[Path], options: LoadOptions) -> None:
         self.options = options
         self.files = [look_at(path, encoding=options.encoding) for path in in_load_order(paths)]
-        _refuse_name_twice(self.files)
+        names: set[str] = set()
+        for path in (file.path for file in self.files):
+            if path.name in names:
+                cause = "another file of the same name is to be loaded as well"
+                raise CsvRefused(path, cause, remedy="Load them one after the other")
+            names.add(path.name)
 
     def run(self, connection: extensions.connection, progress: Progress = quiet) -> LoadResult:
         """Bring the tables to what the files say; progress is in bytes of the file being read.
 
-        Raises CsvRefused for a file that cannot be read to its end and LoadFailed for what the
-        database refuses; both leave the tables and their sequences as they were.
+        Raises CsvRefused or LoadFailed; both leave the tables and their sequences as they were.
         """
         autocommit = connection.autocommit
         connection.autocommit = False
@@ -109,7 +105,10 @@ class MasterDataLoad:
                 " (see: python -m vpdb monitor)"
             ) from error
         except psycopg2.Error as error:
-            raise LoadFailed(_database_fault(error)) from error
+            diagnosis = error.diag
+            cause = diagnosis.message_primary or str(error).strip() or type(error).__name__
+            detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
+            raise LoadFailed(f"failed to load: {cause}{detail}. Nothing was written") from error
         except OSError as error:
             raise LoadFailed(
                 f"failed to load: {error.filename or self.options.rejected_dir}:"
@@ -178,36 +177,11 @@ class MasterDataLoad:
     ) -> None:
         """Note which files changed the data; one that changed nothing leaves no trace."""
         rows = [
-            (
-                result.file.path.name,
-                result.file.sha256,
-                result.file.table.name,
-                result.counts.inserted,
-                result.counts.updated,
-                result.rejected,
-            )
-            for result in results
-            if result.counts.inserted or result.counts.updated
+            (file.path.name, file.sha256, file.table.name, done.inserted, done.updated, rejected)
+            for file, done, rejected in ((one.file, one.counts, one.rejected) for one in results)
+            if done.inserted or done.updated
         ]
         if rows:
             keep_sequence(cursor, log)
             target = Identifier(self.options.schema, IMPORT_LOG.name)
             execute_values(cursor, query("log_imports", log=target), rows)
-
-
-def _refuse_name_twice(files: Sequence[CsvFile]) -> None:
-    names = [file.path.name for file in files]
-    for position, file in enumerate(files):
-        if file.path.name in names[:position]:
-            raise CsvRefused(
-                file.path,
-                "another file of the same name is to be loaded as well",
-                remedy="Load them one after the other",
-            )
-
-
-def _database_fault(error: psycopg2.Error) -> str:
-    diagnosis = error.diag
-    cause = diagnosis.message_primary or str(error).strip() or type(error).__name__
-    detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
-    return f"failed to load: {cause}{detail}. Nothing was written"

@@ -1,7 +1,4 @@
-"""The rows that a file asks for, set beside what the table holds, then written.
-
-All statements work on whole sets, on temporary tables of the load's own transaction.
-"""
+"""The rows that a file asks for, in temporary tables: set beside the table's, then written."""
 
 from __future__ import annotations
 
@@ -31,10 +28,7 @@ class Counts:
 
 
 class Proposal:
-    """The staged rows of one file, with references looked up and set against the table.
-
-    `own_references` are those of the file's columns that name another row of the same table.
-    """
+    """The staged rows of a file; `own_references` are columns that name a row of its own table."""
 
     def __init__(
         self, cursor: extensions.cursor, schema: str, live: LiveTable, file: CsvFile
@@ -61,22 +55,17 @@ class Proposal:
         proposed, selected, joins = self._looked_up()
         exists = SQL("t.{} IS NOT NULL").format(Identifier(self.keys[0]))
         changes = self._changes(proposed)
-        for column in self.file.table.columns:
-            if column not in self.file.delivered:
-                # Left out of the file: a present row keeps its value, a new one gets the default.
-                proposed[column.target] = SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-                    exists,
-                    Identifier("t", column.target),
-                    SQL(self.live.defaults.get(column.target, "NULL")),
-                )
-        same_key = AND.join(
-            SQL("t.{} = {}").format(Identifier(key), proposed[key]) for key in self.keys
-        )
+        # Left out of the file: a present row keeps its value, a new one gets the default.
+        kept = SQL("CASE WHEN {} THEN {} ELSE {} END")
+        for name in (c.target for c in self.file.table.columns if c not in self.file.delivered):
+            default = SQL(self.live.defaults.get(name, "NULL"))
+            proposed[name] = kept.format(exists, Identifier("t", name), default)
+        same = SQL("t.{} = {}")
+        same_key = AND.join(same.format(Identifier(key), proposed[key]) for key in self.keys)
         if self.file.table.identity:
             proposed[self.file.table.identity] = Identifier("t", self.file.table.identity)
-        selected += (
-            SQL("{} AS {}").format(value, Identifier(name)) for name, value in proposed.items()
-        )
+        named = SQL("{} AS {}")
+        selected += (named.format(value, Identifier(name)) for name, value in proposed.items())
         self.execute(
             "propose",
             selected=COMMA.join(selected),
@@ -126,12 +115,10 @@ class Proposal:
         )
 
     def _may_pass_over_foreign_keys(self) -> bool:
-        """Tell whether an INSERT needs no look at foreign keys.
+        """Tell whether an INSERT needs no look at foreign keys, which takes two thirds of its time.
 
-        They take two thirds of its time, to look up row by row what was just looked up for all
-        rows at once. They are passed over only by a role that may do so, and only where nothing
-        else would be passed over with them. The referred tables are locked against writing
-        meanwhile (see begin_load.sql), so what was found stays true.
+        All were just looked up, and the referred tables are locked (see begin_load.sql). Only a
+        role that may do so passes over them, and only where nothing else would be passed over.
         """
         looked_up = {
             c.target for c in self.file.delivered if c.reference and c not in self.own_references
@@ -147,14 +134,10 @@ class Proposal:
             value = Identifier("s", column.name)
             if column.reference:
                 alias = f"r{number}"
-                joins.append(
-                    SQL("LEFT JOIN {} {} ON {} = {}").format(
-                        Identifier(self.schema, column.reference.table),
-                        Identifier(alias),
-                        Identifier(alias, column.reference.key),
-                        value,
-                    )
-                )
+                table = Identifier(self.schema, column.reference.table)
+                key = Identifier(alias, column.reference.key)
+                join = SQL("LEFT JOIN {} {} ON {} = {}")
+                joins.append(join.format(table, Identifier(alias), key, value))
                 written.append(SQL("{} AS {}").format(value, as_written(column)))
                 value = Identifier(alias, column.reference.id_column)
             proposed[column.target] = value
@@ -166,11 +149,10 @@ class Proposal:
             for name, value in proposed.items()
             if name not in self.keys
         ]
+        # Named, but only now being inserted: its id is not known yet.
+        unknown = SQL("({} IS NOT NULL AND {} IS NULL)")
         differing += (
-            # Named, but only now being inserted: its id is not known yet.
-            SQL("({} IS NOT NULL AND {} IS NULL)").format(
-                Identifier("s", column.name), proposed[column.target]
-            )
+            unknown.format(Identifier("s", column.name), proposed[column.target])
             for column in self.own_references
         )
         return OR.join(differing) if differing else SQL("false")

@@ -28,10 +28,7 @@ def count_rejected(cursor: extensions.cursor) -> tuple[int, tuple[Rejection, ...
 
 
 class RejectedFiles:
-    """The files of rejected rows of one load: written beside, published when it is over.
-
-    A file without rejected rows loses the one that an earlier load left behind.
-    """
+    """The files of rejected rows of one load: written beside, published when it is over."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from master_data.live_table import Check
 from master_data.proposal import AND, COMMA, OR, Proposal, as_written
 from master_data.tables import Column
 
@@ -19,12 +18,23 @@ def judge(proposal: Proposal) -> int:
     found = _reject_failed_checks(proposal)
     for column in proposal.file.delivered:
         if column.reference and column not in proposal.own_references:
-            found += _reject_unknown(proposal, column)
+            found += proposal.execute(
+                "reject_unknown",
+                {"column": column.name, "unknown": _unknown(column)},
+                written=as_written(column),
+                id=Identifier(column.target),
+            )
     _drop_if(proposal, found)
     found += _reject_repeated(proposal, proposal.keys, "duplicate", "key")
     for group in proposal.file.table.unique:
         found += _reject_repeated(proposal, group, "unique", "value")
-        found += _reject_taken(proposal, group)
+        taken = proposal.execute(
+            "reject_taken",
+            {"names": _names_in_file(proposal, group)},
+            same_group=AND.join(SQL("t.{0} = p.{0}").format(Identifier(name)) for name in group),
+            same_key=proposal.same_key("q", "t"),
+        )
+        found += _drop_if(proposal, taken)
     # Rejecting a row can orphan others, until none is left that can.
     while lost := sum(_reject_lost_relatives(proposal, c) for c in proposal.own_references):
         found += lost
@@ -43,38 +53,20 @@ def _reject_failed_checks(proposal: Proposal) -> int:
     checks = [check for check in proposal.live.checks if known.issuperset(check.columns)]
     if not checks:
         return 0
-    return proposal.execute(
-        "reject_failed_checks",
-        told=COMMA.join(_told(proposal, check) for check in checks),
-        any_applies=OR.join(map(_applies, checks)),
-    )
-
-
-def _told(proposal: Proposal, check: Check) -> Composable:
-    """Compose one row: the columns, the words with the values found, whether it is broken."""
-    found = COMMA.join(
-        SQL("coalesce(quote_literal(left({}::text, 40)), 'nothing')").format(Identifier(column))
-        for column in check.columns
-    )
-    return SQL("({}, {} || concat_ws(', ', {}), {})").format(
-        Literal(_names_in_file(proposal, check.columns)),
-        Literal(f"{check.words}; found "),
-        found,
-        _applies(check),
-    )
-
-
-def _applies(check: Check) -> Composable:
-    return SQL("({}) IS FALSE").format(SQL(check.expression))
-
-
-def _reject_unknown(proposal: Proposal, column: Column) -> int:
-    return proposal.execute(
-        "reject_unknown",
-        {"column": column.name, "unknown": _unknown(column)},
-        written=as_written(column),
-        id=Identifier(column.target),
-    )
+    # Of each check one row: the columns, the words with the values found, whether it is broken.
+    told: list[Composable] = []
+    broken: list[Composable] = []
+    for check in checks:
+        found = COMMA.join(
+            SQL("coalesce(quote_literal(left({}::text, 40)), 'nothing')").format(Identifier(column))
+            for column in check.columns
+        )
+        names, words = _names_in_file(proposal, check.columns), f"{check.words}; found "
+        broken.append(SQL("({}) IS FALSE").format(SQL(check.expression)))
+        row = SQL("({}, {} || concat_ws(', ', {}), {})")
+        told.append(row.format(Literal(names), Literal(words), found, broken[-1]))
+    told_rows, any_broken = COMMA.join(told), OR.join(broken)
+    return proposal.execute("reject_failed_checks", told=told_rows, any_applies=any_broken)
 
 
 def _reject_repeated(proposal: Proposal, group: tuple[str, ...], rule: str, what: str) -> int:
@@ -83,16 +75,6 @@ def _reject_repeated(proposal: Proposal, group: tuple[str, ...], rule: str, what
         "reject_repeated",
         {"names": names, "rule": rule, "reason": f"has the same {what} as line "},
         columns=COMMA.join(map(Identifier, group)),
-    )
-    return _drop_if(proposal, found)
-
-
-def _reject_taken(proposal: Proposal, group: tuple[str, ...]) -> int:
-    found = proposal.execute(
-        "reject_taken",
-        {"names": _names_in_file(proposal, group)},
-        same_group=AND.join(SQL("t.{0} = p.{0}").format(Identifier(column)) for column in group),
-        same_key=proposal.same_key("q", "t"),
     )
     return _drop_if(proposal, found)
 

@@ -25,11 +25,13 @@ _COPY = "COPY pg_temp.%s FROM STDIN WITH (NULL '', ENCODING 'UTF8')"
 
 
 def stage(cursor: extensions.cursor, table: LiveTable, file: CsvFile, progress: Progress) -> int:
-    """Fill the staging tables, one of rows and one of reasons to reject; return how many of those.
-
-    Raises CsvRefused.
-    """
-    _create_tables(cursor, table, file)
+    """Fill the staging tables of rows and of reasons to reject; return how many reasons."""
+    columns: list[sql.Composable] = [sql.SQL("line integer")]
+    for column in file.delivered:
+        # A reference arrives as the other row's key; its id is looked up later.
+        type_name = "text" if column.reference else table.types[column.target]
+        columns.append(sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(type_name)))
+    cursor.execute(query("create_staging", columns=_COMMA.join(columns)))
     found = 0
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as spool:
         stream = _Stream(_Judge(file, spool).lines(progress))
@@ -47,18 +49,9 @@ def stage(cursor: extensions.cursor, table: LiveTable, file: CsvFile, progress: 
     # Temporary tables have no statistics unless somebody asks for them, and joins go wrong without;
     # those of long texts would cost most and help nobody.
     joined = [c.name for c in file.delivered if c.reference or c.name in file.table.key]
-    columns = _COMMA.join(map(sql.Identifier, joined))
-    cursor.execute(sql.SQL("ANALYZE pg_temp.staged_rows ({})").format(columns))
+    analyze = sql.SQL("ANALYZE pg_temp.staged_rows ({})")
+    cursor.execute(analyze.format(_COMMA.join(map(sql.Identifier, joined))))
     return found
-
-
-def _create_tables(cursor: extensions.cursor, table: LiveTable, file: CsvFile) -> None:
-    columns: list[sql.Composable] = [sql.SQL("line integer")]
-    for column in file.delivered:
-        # A reference arrives as the other row's key; its id is looked up later.
-        type_name = "text" if column.reference else table.types[column.target]
-        columns.append(sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(type_name)))
-    cursor.execute(query("create_staging", columns=_COMMA.join(columns)))
 
 
 class _Judge:
@@ -94,17 +87,17 @@ class _Judge:
     def _complete(self, batch: Batch) -> tuple[Sequence[int], Sequence[list[str]]]:
         """Return the records that have as many fields as the header, behind their lines."""
         width = len(self._file.columns)
-        wrong = [n for n, record in enumerate(batch.records) if len(record) != width]
-        for number in wrong:
-            reason = (
-                f"has {len(batch.records[number])} fields where the header has {width}"
-                f" (delimiter {shown(self._file.delimiter)})"
-            )
-            self._refuse(batch.lines[number], "", "fields", reason)
-        if not wrong:
+        if all(len(record) == width for record in batch.records):
             return batch.lines, batch.records
-        kept = sorted(set(range(len(batch.records))).difference(wrong))
-        return [batch.lines[n] for n in kept], [batch.records[n] for n in kept]
+        lines, records = [], []
+        for line, record in zip(batch.lines, batch.records, strict=True):
+            if len(record) == width:
+                lines.append(line)
+                records.append(record)
+                continue
+            reason = f"has {len(record)} fields where the header has {width}"
+            self._refuse(line, "", "fields", f"{reason} (delimiter {shown(self._file.delimiter)})")
+        return lines, records
 
     def _refuse(self, line: int, *told: str) -> None:
         self._spool.write("\t".join((str(line), *map(copy_text, told))) + "\n")

@@ -26,10 +26,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a CSV file.
-
-    Only an `optional` value may be empty; a `defaulted` column may be left out of a file.
-    """
+    """A column of a CSV file: an `optional` one may be empty, a `defaulted` one left out."""
 
     name: str
     kind: Kind
@@ -60,7 +57,7 @@ class Table:
     key: tuple[str, ...]
     identity: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()
-    timestamps: tuple[str, ...] = ()
+    timestamps: tuple[str, ...] = ("created_at", "updated_at")
 
     @property
     def file_name(self) -> str:
@@ -76,8 +73,6 @@ class Table:
         return identity + tuple(column.target for column in self.columns) + self.timestamps
 
 
-_DATED = ("created_at", "updated_at")
-
 _MANUFACTURER = Reference("manufacturers", "manufacturer_code", "manufacturer_id")
 _SUBSTANCE = Reference("active_substances", "inn", "active_substance_id")
 _PRODUCT = Reference("products", "product_number", "product_id")
@@ -88,8 +83,6 @@ FREQUENCIES = ("very_common", "common", "uncommon", "rare", "very_rare", "not_kn
 SERIOUSNESS = ("non_serious", "serious", "life_threatening", "fatal")
 STATUSES = ("authorised", "suspended", "withdrawn")
 SOURCES = ("label", "clinical_trial", "spontaneous", "literature", "authority")
-PACK_UNITS = ("Stück", "ml", "g", "Dosen")
-STRENGTH_UNITS = ("mg", "µg", "g", "mg/ml", "IU", "%")
 
 MANUFACTURERS = Table(
     "manufacturers",
@@ -103,7 +96,6 @@ MANUFACTURERS = Table(
     key=("manufacturer_code",),
     identity="manufacturer_id",
     unique=(("name",),),
-    timestamps=_DATED,
 )
 
 ACTIVE_SUBSTANCES = Table(
@@ -116,7 +108,6 @@ ACTIVE_SUBSTANCES = Table(
     ),
     key=("inn",),
     identity="active_substance_id",
-    timestamps=_DATED,
 )
 
 PRODUCTS = Table(
@@ -127,7 +118,7 @@ PRODUCTS = Table(
         Column("manufacturer_code", "code", reference=_MANUFACTURER),
         Column("dosage_form", "line"),
         Column("pack_size", "integer"),
-        Column("pack_unit", "choice", choices=PACK_UNITS),
+        Column("pack_unit", "choice", choices=("Stück", "ml", "g", "Dosen")),
         Column("price_eur", "decimal", optional=True, precision=10, scale=2),
         Column("prescription_only", "boolean", defaulted=True),
         Column("marketing_status", "choice", defaulted=True, choices=STATUSES),
@@ -137,7 +128,6 @@ PRODUCTS = Table(
     ),
     key=("product_number",),
     identity="product_id",
-    timestamps=_DATED,
 )
 
 PRODUCT_ACTIVE_SUBSTANCES = Table(
@@ -147,10 +137,11 @@ PRODUCT_ACTIVE_SUBSTANCES = Table(
         Column("inn", "line", reference=_SUBSTANCE),
         Column("position", "smallint", defaulted=True),
         Column("strength", "decimal", precision=12, scale=4),
-        Column("strength_unit", "choice", choices=STRENGTH_UNITS),
+        Column("strength_unit", "choice", choices=("mg", "µg", "g", "mg/ml", "IU", "%")),
     ),
     key=("product_number", "inn"),
     unique=(("product_id", "position"),),
+    timestamps=(),
 )
 
 SYSTEM_ORGAN_CLASSES = Table(
@@ -159,6 +150,7 @@ SYSTEM_ORGAN_CLASSES = Table(
     key=("soc_code",),
     identity="system_organ_class_id",
     unique=(("name",), ("display_order",)),
+    timestamps=(),
 )
 
 REACTION_TERMS = Table(
@@ -176,7 +168,6 @@ REACTION_TERMS = Table(
     key=("term_code",),
     identity="reaction_term_id",
     unique=(("name",),),
-    timestamps=_DATED,
 )
 
 ADVERSE_DRUG_REACTIONS = Table(
@@ -194,7 +185,6 @@ ADVERSE_DRUG_REACTIONS = Table(
     ),
     key=("product_number", "term_code", "source"),
     identity="adverse_drug_reaction_id",
-    timestamps=_DATED,
 )
 
 TABLES = (

@@ -60,11 +60,10 @@ def _integer(column: Column, value: str) -> str:
 def _decimal(column: Column, value: str) -> str:
     found = _DECIMAL.fullmatch(value)
     if not found:
+        reason = "must be a number such as 12.50"
         if _GROUPED.fullmatch(value):
-            raise ValueRefused(
-                "decimal", "must have no thousands separator (1234.50 or 1234,50)", value
-            )
-        raise ValueRefused("decimal", "must be a number such as 12.50", value)
+            reason = "must have no thousands separator (1234.50 or 1234,50)"
+        raise ValueRefused("decimal", reason, value)
     sign, whole, fraction = found[1], found[2].lstrip("0") or "0", found[3] or ""
     digits = column.precision - column.scale
     if len(fraction.rstrip("0")) > column.scale:
@@ -153,6 +152,5 @@ class Values(dict[str, str]):
 
 def copy_text(value: str) -> str:
     """Escape a value for COPY's text format."""
-    return (
-        value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    )
+    escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
+    return escaped.replace("\n", "\\n").replace("\r", "\\r")

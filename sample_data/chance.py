@@ -12,13 +12,10 @@ T = TypeVar("T")
 
 
 class Chance:
-    """Choices drawn from one seed.
-
-    Only `Random.random()` is used: the documentation of the `random` module promises its sequence
-    for a seed and for no other method ("Notes on Reproducibility").
-    """
+    """Choices drawn from one seed."""
 
     def __init__(self, seed: int) -> None:
+        # The one method whose sequence for a seed Python promises ("Notes on Reproducibility").
         self._draw = Random(seed).random
 
     def below(self, limit: int) -> int:

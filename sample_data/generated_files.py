@@ -24,11 +24,7 @@ _LINES_A_WRITE = 2_000
 
 
 def generate_csvs(out_dir: Path, scale: float = 1) -> dict[str, int]:
-    """Write one CSV file for every table into `out_dir`; return the rows of each, by table.
-
-    The same scale always gives the same bytes. A file is replaced whole or not at all.
-    Raises ValueError for a scale of zero or below.
-    """
+    """Write a CSV file for each table, whole or not at all; return the rows of each."""
     size = Size.of(scale)
     out_dir.mkdir(parents=True, exist_ok=True)
     written = {}
@@ -48,7 +44,6 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
     """Write the backup that a dump of the generated data gives; return the rows of each table.
 
     At scale 1 this is `backups/production_backup_data_only.sql`, byte for byte.
-    Raises ValueError for a scale of zero or below.
     """
     size = Size.of(scale)
     known = {table.name: table for table in (*TABLES, IMPORT_LOG)}
@@ -58,7 +53,10 @@ def write_backup(path: Path, scale: float = 1) -> dict[str, int]:
         for table in _dump_order(known):
             produced = rows(known[table.name], size) if known[table.name] in TABLES else iter(())
             stream.write(dump_text.table_header(table))
-            written[table.name] = _write_copy_rows(stream, produced)
+            written[table.name] = 0
+            while some := list(islice(produced, _LINES_A_WRITE)):
+                stream.write("".join(map(_copy_line, some)))
+                written[table.name] += len(some)
             stream.write(dump_text.TABLE_FOOTER)
         for name, described in sorted(known.items()):
             if described.identity:
@@ -86,11 +84,9 @@ def _csv_rows(table: Table, size: Size) -> Iterator[list[str]]:
     converters = [_csv_value(column) for column in table.columns]
     skipped = 1 if table.identity else 0
     for row in rows(table, size):
-        values = row[skipped : skipped + len(converters)]
-        yield [
-            "" if value is None else convert(value)
-            for convert, value in zip(converters, values, strict=True)
-        ]
+        # Behind the values of the CSV a row has its timestamps.
+        pairs = zip(converters, row[skipped:], strict=False)
+        yield ["" if value is None else convert(value) for convert, value in pairs]
 
 
 def _csv_value(column: Column) -> Callable[[str], str]:
@@ -102,14 +98,6 @@ def _csv_value(column: Column) -> Callable[[str], str]:
     if column.kind == "decimal" and column.scale > 2:
         return lambda value: value.rstrip("0").rstrip(".")
     return str
-
-
-def _write_copy_rows(stream: IO[str], produced: Iterator[Row]) -> int:
-    written = 0
-    while some := list(islice(produced, _LINES_A_WRITE)):
-        stream.write("".join(map(_copy_line, some)))
-        written += len(some)
-    return written
 
 
 def _copy_line(row: Row) -> str:

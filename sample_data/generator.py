@@ -29,19 +29,10 @@ _DAYS = tuple((_FIRST_DAY + timedelta(days=n)).isoformat() for n in range(15_248
 """Every day up to 2025-09-29."""
 _LAST_CHANGE = "2025-09-30"
 
-_FREQUENCY = Weighted(
-    ("very_common", 6),
-    ("common", 22),
-    ("uncommon", 27),
-    ("rare", 18),
-    ("very_rare", 9),
-    ("not_known", 18),
-)
-_SERIOUSNESS = Weighted(("non_serious", 78), ("serious", 17), ("life_threatening", 4), ("fatal", 1))
-_SOURCE = Weighted(
-    ("label", 40), ("clinical_trial", 22), ("spontaneous", 26), ("literature", 8), ("authority", 4)
-)
-_STATUS = Weighted(("authorised", 91), ("suspended", 3), ("withdrawn", 6))
+_FREQUENCY = Weighted(*zip(tables.FREQUENCIES, (6, 22, 27, 18, 9, 18), strict=True))
+_SERIOUSNESS = Weighted(*zip(tables.SERIOUSNESS, (78, 17, 4, 1), strict=True))
+_SOURCE = Weighted(*zip(tables.SOURCES, (40, 22, 26, 8, 4), strict=True))
+_STATUS = Weighted(*zip(tables.STATUSES, (91, 3, 6), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +45,7 @@ class Size:
 
     @classmethod
     def of(cls, scale: float) -> Size:
-        """Return the size at a scale; 1 is that of VelPharma's own data.
-
-        Raises ValueError for a scale of zero or below.
-        """
+        """Return the size at a scale; 1 is VelPharma's own. ValueError for zero or below."""
         if not scale > 0:
             raise ValueError(f"the scale must be above 0, not {scale}, e.g. 1 or 0.1")
         exact = Fraction(scale)
@@ -88,7 +76,7 @@ def _manufacturers(size: Size) -> Iterator[Values]:
         email = f"kontakt@{domain}" if chance.below(6) else None
         stamps = _timestamps(chance)
         city = chance.pick(seat.cities)
-        yield (_manufacturer_code(index + 1), name, seat.country_code, city, email, *stamps)
+        yield (KEY_OF_ID["manufacturers"](index + 1), name, seat.country_code, city, email, *stamps)
 
 
 def _active_substances(_size: Size) -> Iterator[Values]:
@@ -149,7 +137,7 @@ def _products(size: Size) -> Iterator[Values]:
             withdrawn = _DAYS[chance.between(product.authorised + 30, len(_DAYS) - 1)]
         stamps = _timestamps(chance)
         yield (
-            _product_number(number),
+            KEY_OF_ID["products"](number),
             f"{name} {strength} {substance.unit} {form.plural}",
             product.manufacturer + 1,
             form.name,
@@ -185,7 +173,7 @@ def _reaction_terms(_size: Size) -> Iterator[Values]:
     for number, term in enumerate(words.reactions()[1], start=1):
         stamps = _timestamps(chance)
         parent = None if term.parent is None else term.parent + 1
-        names = (_term_code(number), term.name, term.german_name)
+        names = (KEY_OF_ID["reaction_terms"](number), term.name, term.german_name)
         yield (*names, term.organ_class + 1, parent, not chance.one_in(60), *stamps)
 
 
@@ -196,12 +184,8 @@ def _adverse_drug_reactions(size: Size) -> Iterator[Values]:
     familiar = tuple(index for index, term in enumerate(terms) if len(term.name) <= 9)
     for start in range(0, size.products, PRODUCTS_AT_1):
         block = range(start, min(start + PRODUCTS_AT_1, size.products))
-        counts = _shares(
-            chance,
-            len(block),
-            size.reactions * block.stop // size.products
-            - size.reactions * block.start // size.products,
-        )
+        up_to = [size.reactions * end // size.products for end in (block.start, block.stop)]
+        counts = _shares(chance, len(block), up_to[1] - up_to[0])
         for product_index, count in zip(block, counts, strict=True):
             authorised = _product(kinds, size).authorised
             seen: set[tuple[int, str]] = set()
@@ -260,26 +244,6 @@ def _decimal(value: str, scale: int) -> str:
     return f"{whole}.{fraction.ljust(scale, '0')}"
 
 
-def _manufacturer_code(number: int) -> str:
-    return f"MF-{number:04}"
-
-
-def _product_number(number: int) -> str:
-    return f"VP-{100_000 + number}"
-
-
-def _term_code(number: int) -> str:
-    return f"RT-{number:05}"
-
-
-def _substance_inn(number: int) -> str:
-    return words.substances()[number - 1].inn
-
-
-def _class_code(number: int) -> str:
-    return words.reactions()[0][number - 1].code
-
-
 _PRODUCERS: dict[str, Callable[[Size], Iterator[Values]]] = {
     "manufacturers": _manufacturers,
     "active_substances": _active_substances,
@@ -291,10 +255,10 @@ _PRODUCERS: dict[str, Callable[[Size], Iterator[Values]]] = {
 }
 
 KEY_OF_ID: dict[str, Callable[[int], str]] = {
-    "manufacturers": _manufacturer_code,
-    "active_substances": _substance_inn,
-    "products": _product_number,
-    "system_organ_classes": _class_code,
-    "reaction_terms": _term_code,
+    "manufacturers": lambda number: f"MF-{number:04}",
+    "active_substances": lambda number: words.substances()[number - 1].inn,
+    "products": lambda number: f"VP-{100_000 + number}",
+    "system_organ_classes": lambda number: words.reactions()[0][number - 1].code,
+    "reaction_terms": lambda number: f"RT-{number:05}",
 }
 """The natural key of the row with a given id, by table: what CSV files write instead of ids."""

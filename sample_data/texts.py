@@ -1,7 +1,6 @@
 """Names and free text of the generated data, awkward on purpose.
 
-Real descriptions hold quotation marks, line breaks, tabs and backslashes; every step that moves
-them (CSV, COPY, dump, load) has to bring them through unchanged, and this is what proves it.
+Every step that moves them (CSV, COPY, dump, load) has to bring them through unchanged.
 """
 
 from __future__ import annotations

@@ -102,22 +102,15 @@ def reactions() -> tuple[tuple[OrganClass, ...], tuple[Term, ...]]:
 @cache
 def names(section: str) -> tuple[str, ...]:
     """Return the single words of a section of names.txt."""
-    return tuple(
-        "" if word == "-" else word
-        for line in _section("names.txt", section)
-        for word in line.split()
-    )
+    found = " ".join(_section("names.txt", section)).split()
+    return tuple("" if word == "-" else word for word in found)
 
 
 @cache
 def sentences(section: str) -> tuple[str, ...]:
     """Return the lines of a section of sentences.txt."""
-    found = _section("sentences.txt", section)
-    return tuple("" if line == "-" else _unescaped(line) for line in found)
-
-
-def _unescaped(line: str) -> str:
-    return re.sub(r"\\.", lambda found: _ESCAPES[found[0]], line)
+    found = ("" if line == "-" else line for line in _section("sentences.txt", section))
+    return tuple(re.sub(r"\\.", lambda mark: _ESCAPES[mark[0]], line) for line in found)
 
 
 def _section(file: str, title: str) -> list[str]:

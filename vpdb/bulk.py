@@ -1,9 +1,8 @@
 """Bulk mode: on and off by the scripts in data/, and what there is to know of it.
 
 The scripts work by hand as well, so the state is where they note it: in the settings of the live
-database. A reload puts a database without the note in its place, which ends bulk mode too. A
-release that switches it on leaves its name in the note: where it was killed, whoever comes next
-knows that nobody else will end it.
+database. A reload, which brings a database without the note, ends bulk mode too. A release notes
+its name: where it was killed, whoever comes next knows that nobody else will end it.
 """
 
 from __future__ import annotations
@@ -37,11 +36,7 @@ _TIMEOUT_S = 4 * 3600
 
 @dataclass(frozen=True, slots=True)
 class BulkMode:
-    """Bulk mode as it was noted when it was switched on.
-
-    `release` names the release that did it, "" for a person or a setting; `release_runs` tells
-    whether one is under way.
-    """
+    """Bulk mode as it was noted when it was switched on; `release` is "" where none did it."""
 
     since: datetime
     tables: tuple[str, ...]
@@ -55,10 +50,8 @@ class BulkMode:
     def describe(self, now: float | None = None) -> str:
         tables = f"{len(self.tables)} table" + ("" if len(self.tables) == 1 else "s")
         text = f"on for {duration(self.lasted_s(now))}, {tables} without autovacuum"
-        if not self.release:
-            return text
         state = "is under way" if self.release_runs else "was interrupted"
-        return f"{text}, for release {self.release}, which {state}"
+        return text + (f", for release {self.release}, which {state}" if self.release else "")
 
 
 def read(server: Server, settings: Settings) -> BulkMode | None:
@@ -94,13 +87,9 @@ def from_note(note: str) -> BulkMode:
 
 
 def interrupted(mode: BulkMode | None, settings: Settings) -> str:
-    """Name the release that was killed and left bulk mode on; "" where nobody has to end it.
-
-    With `bulkMode true` it is on because the settings want it.
-    """
-    if mode is None or mode.release_runs or settings.bulk_mode:
-        return ""
-    return mode.release
+    """Name the release that was killed and left bulk mode on; "" where nobody has to end it."""
+    # With `bulkMode true` it is on because the settings want it.
+    return "" if mode is None or mode.release_runs or settings.bulk_mode else mode.release
 
 
 def overdue(mode: BulkMode | None, settings: Settings, now: float | None = None) -> str:
@@ -122,18 +111,14 @@ def switch_on(
     A release gives its name, which is noted unless bulk mode is on already by somebody else's will.
     Raises SeedError with what PostgreSQL said; then nothing is changed.
     """
-    variables = {"release": release} if release else {}
     with live_database(server, settings, progress).turn(f"bulk on {settings.database}"):
-        mode = _run(server, settings, ON_SCRIPT, variables)
+        mode = _run(server, settings, ON_SCRIPT, {"release": release} if release else {})
     assert mode
     return mode
 
 
 def switch_off(server: Server, settings: Settings, progress: Progress = quiet) -> bool:
-    """Put everything back as it was before, vacuum and analyze; tell whether it was on.
-
-    Where bulk mode is off nothing runs. Raises SeedError with what PostgreSQL said.
-    """
+    """Where bulk mode is on, put everything back, vacuum and analyze; tell whether it was on."""
     with live_database(server, settings, progress).turn(f"bulk off {settings.database}"):
         if read(server, settings) is None:
             return False

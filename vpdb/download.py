@@ -1,7 +1,7 @@
 """Gets a backup from shared storage (an https or file URL) into a cache, once, and proves its hash.
 
-The hash is pinned in the stack's configuration, so whoever may write to the storage still cannot
-give anyone another file. An interrupted download goes on where it stopped.
+The hash is pinned in the stack's configuration: who may write to the storage can give nobody
+another file. An interrupted download goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.request import Request
 
 from pgseed.backup.work_folder import keep_newest
 from pgseed.errors import SeedError
@@ -48,8 +49,7 @@ def fetch_backup(
 ) -> Path:
     """Return the path of the pinned file in `cache`, downloading what of it is not there yet.
 
-    `context` replaces the system's TLS settings. Raises SettingRefused for a URL or hash that
-    breaks its rule, FetchFailed for everything that goes wrong on the way.
+    `context` replaces the system's TLS settings. Raises SettingRefused or FetchFailed.
     """
     parts = checked_url(url)
     if not _SHA256.fullmatch(sha256):
@@ -69,7 +69,15 @@ def fetch_backup(
         cache.mkdir(parents=True, exist_ok=True)
         partial = cache / f"{sha256}.part"
         _download(urlunsplit(parts), shown, partial, progress, context)
-        _check(partial, sha256, shown)
+        found = _sha256(partial)
+        if found != sha256:
+            held = partial.stat().st_size
+            partial.unlink()
+            raise FetchFailed(
+                f"failed to get the backup from {shown}: the {size(held)} that came have the"
+                f" SHA-256 hash {found}, not the pinned {sha256}. If the new file is right,"
+                f" `pulumi config set backupSha256 {found}`"
+            )
         partial.replace(target)
         # Without this the cache would grow with every release.
         keep_newest((path for path in cache.iterdir() if _SHA256.match(path.name)), _KEPT)
@@ -81,11 +89,12 @@ def fetch_backup(
 def checked_url(url: str) -> SplitResult:
     """Judge a backupUrl. Raises SettingRefused: https and file only; http to this machine too."""
     parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path and parts.netloc in ("", "localhost"):
-        return parts
-    if parts.scheme == "https" and parts.hostname:
-        return parts
-    if parts.scheme == "http" and _is_this_machine(parts.hostname or ""):
+    allowed = {
+        "file": parts.path and parts.netloc in ("", "localhost"),
+        "https": parts.hostname,
+        "http": _is_this_machine(parts.hostname or ""),
+    }
+    if allowed.get(parts.scheme):
         return parts
     raise SettingRefused(
         f"failed to read setting backupUrl: {without_secrets(url)} is not an https or file URL."
@@ -113,19 +122,15 @@ def _download(
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _continue(url, shown, partial, progress, context)
+            return
         except (*_RETRIED, urllib.error.URLError) as error:
-            refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
-            if refused or attempt == _ATTEMPTS or _is_certificate_fault(error):
+            final = isinstance(error, urllib.error.HTTPError) and error.code < 500
+            final |= isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError)
+            if final or attempt == _ATTEMPTS:
                 raise FetchFailed(
                     f"failed to get the backup from {shown}: {_reason(error)}."
                     f" {_remedy(error, partial)}"
                 ) from error
-        else:
-            return
-
-
-def _is_certificate_fault(error: BaseException) -> bool:
-    return isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError)
 
 
 def _reason(error: BaseException) -> str:
@@ -138,9 +143,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _remedy(error: BaseException, partial: Path) -> str:
-    if isinstance(error, urllib.error.HTTPError) and error.code in (401, 403):
+    code = error.code if isinstance(error, urllib.error.HTTPError) else 0
+    if code in (401, 403):
         return "The URL may have expired: set a new one with `pulumi config set backupUrl …`"
-    if isinstance(error, urllib.error.HTTPError) and error.code in (404, 410):
+    if code in (404, 410):
         return "The file is gone: set its new place with `pulumi config set backupUrl …`"
     held = partial.stat().st_size if partial.exists() else 0
     return f"{size(held)} are there; run the command again to go on"
@@ -201,14 +207,8 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to https only, as storage services use them."""
 
     def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: object,
-        code: int,
-        msg: str,
-        headers: object,
-        newurl: str,
-    ) -> urllib.request.Request | None:
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
         try:
             allowed = checked_url(newurl).scheme != "file"
         except SettingRefused:
@@ -218,20 +218,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
                 f"failed to get the backup from {without_secrets(req.full_url)}: it redirects to"
                 f" {without_secrets(newurl)}, which is not https"
             )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
-
-
-def _check(partial: Path, sha256: str, shown: str) -> None:
-    found = _sha256(partial)
-    if found == sha256:
-        return
-    held = partial.stat().st_size
-    partial.unlink()
-    raise FetchFailed(
-        f"failed to get the backup from {shown}: the {size(held)} that came have the SHA-256 hash"
-        f" {found}, not the pinned {sha256}. If the new file is right,"
-        f" `pulumi config set backupSha256 {found}`"
-    )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _sha256(path: Path) -> str:

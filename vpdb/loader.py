@@ -33,13 +33,7 @@ class LoaderFailed(SeedError):
 
 def command_line(settings: Settings) -> list[str]:
     """Return the loader's arguments; SettingRefused for a line that cannot be meant."""
-    values = {
-        "host": settings.address,
-        "port": str(settings.port),
-        "database": settings.database,
-        "user": settings.user,
-        "connection": connection.dotnet(settings, settings.password),
-    }
+    values = _place(settings) | {"connection": connection.dotnet(settings, settings.password)}
     try:
         words = shlex.split(settings.loader)
     except ValueError as error:
@@ -50,32 +44,19 @@ def command_line(settings: Settings) -> list[str]:
 
 
 def run(settings: Settings) -> None:
-    """Run the loader in the project folder, its output streaming to ours.
-
-    Raises LoaderFailed. On Ctrl-C, or when this process is told to end, the loader is ended first
-    and waited for, so that nobody writes after bulk mode is over.
-    """
+    """Run the loader in the project folder, its output streaming to ours. Raises LoaderFailed."""
     command = command_line(settings)
     if settings.password == ENCRYPTED:
         raise LoaderFailed(
             "failed to run the loader: the stack's password is encrypted."
             f" Run it by `pulumi up`, or give the password in {PASSWORD_VARIABLE}"
         )
-    libpq = {
-        "PGHOST": settings.address,
-        "PGPORT": str(settings.port),
-        "PGDATABASE": settings.database,
-        "PGUSER": settings.user,
-        "PGPASSWORD": settings.password,
-    }
+    libpq = {f"PG{name.upper()}": value for name, value in _place(settings).items()}
+    libpq["PGPASSWORD"] = settings.password
     sys.stdout.flush()  # what was printed so far comes before the loader's output
     try:
-        process = subprocess.Popen(
-            command,
-            cwd=settings.project_dir,
-            env={**os.environ, **libpq},
-            stdin=subprocess.DEVNULL,
-        )
+        folder, environment = settings.project_dir, {**os.environ, **libpq}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL)
     except OSError as error:
         cause = f" {command[0]}: {error.strerror}"
         if isinstance(error, FileNotFoundError):
@@ -85,17 +66,31 @@ def run(settings: Settings) -> None:
         ) from None
     try:
         code = process.wait()
-    except BaseException:
-        _end(process)
+    except BaseException:  # Ctrl-C or SIGTERM: nobody may write after bulk mode is over
+        process.terminate()
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         raise
     if code:
-        how = (
-            f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        )
+        how = f"ended with code {code}"
+        if code < 0:
+            how = f"was ended by {signal.Signals(-code).name}"
         raise LoaderFailed(
             f"failed to load: the loader `{settings.loader}` {how}."
             " Its own output above says why; nothing was dumped"
         )
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    return {
+        "host": settings.address,
+        "port": str(settings.port),
+        "database": settings.database,
+        "user": settings.user,
+    }
 
 
 def _refused(cause: str) -> SettingRefused:
@@ -113,12 +108,3 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
         return values[match[1]]
 
     return _PLACEHOLDER.sub(fill, word)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -1,8 +1,7 @@
 """The monthly release: bulk mode on, load, bulk mode off, dump; each undone or finished.
 
 Whatever fails: the load is one transaction, the backup file is replaced whole, and bulk mode is
-switched off behind the load, also behind a failed one. After a kill the next `pulumi up` does that
-(see vpdb/bulk.py). Doing it again goes on.
+switched off; after a kill the next `pulumi up` does that. Doing it again goes on.
 """
 
 from __future__ import annotations
@@ -71,15 +70,19 @@ class Released:
 
 def plan_release(settings: Settings, name: str) -> Plan:
     """Decide what a release of the CSVs in data/ has to do; reads files only."""
-    paths = sorted((settings.project_dir / DATA_DIR).glob("*.csv"))
-    files = tuple(_input(path) for path in paths if path.is_file())
-    csv_hash = hash_of({file.path.name: file.sha256 for file in files})
+    files = []
+    for path in sorted((settings.project_dir / DATA_DIR).glob("*.csv")):
+        if path.is_file():
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                files.append(CsvInput(path, sha256, file.tell()))
+    csv_hash = hash_of({each.path.name: each.sha256 for each in files})
     why_not = ""
     if not files:
         why_not = f"there are no CSVs in {DATA_DIR}/"
     elif records(read_notes(target_of_team(settings))).get(name) == csv_hash:
         why_not = f"release {name} of these CSVs is in the committed backup already"
-    return Plan(name, files, csv_hash, why_not)
+    return Plan(name, tuple(files), csv_hash, why_not)
 
 
 def records(notes: Sequence[str]) -> dict[str, str]:
@@ -105,10 +108,7 @@ def hash_of(files: Mapping[str, str]) -> str:
 def make_release(
     server: DockerServer, settings: Settings, plan: Plan, load: Load, progress: Progress = quiet
 ) -> Released:
-    """Make a planned release. `load` brings the CSVs into the database.
-
-    Raises what the failing step raised; then the backup is as it was, and bulk mode is off.
-    """
+    """Make a planned release; `load` brings the CSVs into the database."""
     with _alone(server, plan.name) as session:
         # What is loaded into one database must not be recorded in the dump of another one.
         live = find_live(list_databases(session, settings.database))
@@ -130,11 +130,7 @@ def make_release(
 def bulk_mode(
     server: DockerServer, settings: Settings, release: str, progress: Progress
 ) -> Iterator[None]:
-    """Have bulk mode on for a block, and off behind it, unless the settings want it on.
-
-    Where the block and the switching off both fail, the block's failure is the one told, with the
-    other one added.
-    """
+    """Have bulk mode on for a block, and off behind it, unless the settings want it on."""
     # Not its own where the settings want it: then it stays on behind the release.
     bulk.switch_on(server, settings, progress, release="" if settings.bulk_mode else release)
     try:
@@ -143,6 +139,7 @@ def bulk_mode(
         try:
             _end_bulk_mode(server, settings, progress)
         except SeedError as other:
+            # The block's failure is the one to tell, with this one added.
             if isinstance(failure, SeedError):
                 raise ReleaseFailed(f"{failure}. Besides: {other}") from failure
         raise
@@ -174,20 +171,17 @@ def row_counts(released: Released) -> dict[str, tuple[int, int]]:
 
 def commit_message(released: Released) -> str:
     """Word the commit message for the new backup, ready to paste."""
-    changes = [
-        f"{table}: {count(old)} -> {count(new)} rows"
-        for table, (old, new) in row_counts(released).items()
-        if old != new
-    ]
-    same = "The number of rows is as before in every table."
-    return "\n".join([f"Release {released.plan.name}: master data", "", *(changes or [same])])
+    lines = [f"Release {released.plan.name}: master data", ""]
+    for table, (old, new) in row_counts(released).items():
+        if old != new:
+            lines.append(f"{table}: {count(old)} -> {count(new)} rows")
+    if not lines[2:]:
+        lines.append("The number of rows is as before in every table.")
+    return "\n".join(lines)
 
 
 def commit(settings: Settings, released: Released) -> str:
-    """Commit the backup file alone; return the commit's short id, "" where nothing differs.
-
-    Pushing stays with people. Raises ReleaseFailed with what git said.
-    """
+    """Commit the backup file alone; return the commit's short id, "" where nothing differs."""
     target = str(target_of_team(settings))
     _git(settings, "add", "--", target)
     if not _git(settings, "status", "--porcelain", "--", target):
@@ -207,12 +201,6 @@ def _git(settings: Settings, *args: str) -> str:
             " The backup itself is written; commit it by hand"
         )
     return done.stdout.strip()
-
-
-def _input(path: Path) -> CsvInput:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return CsvInput(path, digest.hexdigest(), file.tell())
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """Reads `pg_dump -Fc` archives as the SQL text that `pg_restore --data-only` makes of them.
 
-So an archive goes through the same grammar as a text dump and has the same identity: neither the
-creation date in its header nor its compression counts. The format is that of PostgreSQL's
-src/bin/pg_dump/pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c, versions 1.13
-(PostgreSQL 10.3) to 1.16 (17 and 18).
+Format: PostgreSQL's src/bin/pg_dump/pg_backup_archiver.c (ReadHead, ReadToc) and
+pg_backup_custom.c, versions 1.13 (PostgreSQL 10.3) to 1.16 (17 and 18).
 """
 
 from __future__ import annotations
@@ -54,10 +52,11 @@ class CustomSource(CompressedSource):
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         super().__init__(path, file, size)
         self._file = io.BufferedReader(cast("io.RawIOBase", file), limits.CHUNK)
-        self._int_size = self._offset_size = 0
-        self._version = (0, 0)
         self._header()
-        self.entries = self._contents()
+        count = self._int()
+        if not 0 <= count <= _MOST_ENTRIES:
+            raise self._damaged("the archive's table of contents is damaged")
+        self.entries = tuple(self._entry() for _ in range(count))
         # An archive has no lines, so its schema's entries carry 0.
         self.skipped = tuple(
             SkippedStatement(0, printable(" ".join(filter(None, (e.kind, e.schema, e.tag)))))
@@ -67,16 +66,13 @@ class CustomSource(CompressedSource):
         self._text = self._render()
 
     def read(self) -> bytes:
-        parts, held = [], 0
+        parts, began = [], self.produced
         for part in self._text:
             parts.append(part)
-            held += len(part)
             self._grow(len(part))
-            if held >= limits.CHUNK:
+            if self.produced - began >= limits.CHUNK:
                 break
         return b"".join(parts)
-
-    # The parts of the format
 
     def _exactly(self, size: int) -> bytes:
         data = self._file.read(size)
@@ -105,10 +101,9 @@ class CustomSource(CompressedSource):
         try:
             return self._exactly(size).decode()
         except UnicodeDecodeError:
-            raise self._refused(
-                "the archive's table of contents is not valid UTF-8",
-                "Write the dump with `pg_dump --encoding=UTF8`",
-            ) from None
+            cause = "the archive's table of contents is not valid UTF-8"
+            remedy = "Write the dump with `pg_dump --encoding=UTF8`"
+            raise self._refused(cause, remedy) from None
 
     def _header(self) -> None:
         self._exactly(len(CUSTOM))
@@ -126,20 +121,12 @@ class CustomSource(CompressedSource):
         # Before 1.15 the header told the level, and gzip was all there was.
         algorithm = self._byte() if self._version >= (1, 15) else int(self._int() != 0)
         if algorithm not in _ALGORITHMS:
-            raise self._refused(
-                "the archive is compressed with lz4", "Write it with `pg_dump -Fc --compress=gzip`"
-            )
+            remedy = "Write it with `pg_dump -Fc --compress=gzip`"
+            raise self._refused("the archive is compressed with lz4", remedy)
         self.compression = _ALGORITHMS[algorithm]
         for _ in range(7):  # creation date: second … year, daylight saving
             self._int()
-        for _ in range(3):  # database, server version, pg_dump version
-            self._str()
-
-    def _contents(self) -> tuple[Entry, ...]:
-        count = self._int()
-        if not 0 <= count <= _MOST_ENTRIES:
-            raise self._damaged("the archive's table of contents is damaged")
-        return tuple(self._entry() for _ in range(count))
+        self._str(), self._str(), self._str()  # database, server version, pg_dump version
 
     def _entry(self) -> Entry:
         number, had_data = self._int(), self._int()
@@ -163,8 +150,6 @@ class CustomSource(CompressedSource):
             )
         return Entry(number, tag, kind, section, definition, copy, schema, bool(had_data))
 
-    # Its text
-
     def _render(self) -> Iterator[bytes]:
         for entry in self.entries:
             if entry.kind in _SETTINGS or entry.kind == "SEQUENCE SET":
@@ -173,19 +158,16 @@ class CustomSource(CompressedSource):
                 yield entry.copy.encode()
                 yield from self._data(entry)
             elif entry.has_data:
-                raise self._refused(
-                    f"the archive holds {printable(entry.kind)}, not only rows", _REWRITE
-                )
-        if rest := self._file.read(1):
-            self.consumed += len(rest)
+                kind = printable(entry.kind)
+                raise self._refused(f"the archive holds {kind}, not only rows", _REWRITE)
+        if self._file.read(1):
             raise self._damaged("other bytes follow the archive's end")
         yield b"\n-- PostgreSQL database dump complete\n"
 
     def _data(self, entry: Entry) -> Iterator[bytes]:
         if self._byte() != _BLOCK_DATA or self._int() != entry.number:
-            raise self._damaged(
-                f"the archive's rows of {printable(entry.tag)} are not where they belong"
-            )
+            tag = printable(entry.tag)
+            raise self._damaged(f"the archive's rows of {tag} are not where they belong")
         stream, fault = None, None
         if self.compression != "none":
             stream, fault = decompressor(self.compression, wbits=15)

@@ -20,10 +20,7 @@ def compression_of(path: Path) -> Compression:
 
 
 def compress(source: Path, target: Path, progress: Progress = quiet) -> None:
-    """Write `source` compressed as the name of `target` says; `source` stays.
-
-    The gzip header carries neither a name nor a time (RFC 1952: MTIME 0).
-    """
+    """Write `source` compressed as `target` is named; a gzip header gets neither name nor time."""
     method = compression_of(target)
     size = source.stat().st_size
     packer = (

@@ -9,7 +9,6 @@ from pgseed.backup import limits
 from pgseed.backup.lexer import CRLF_REMEDY, Lexer
 from pgseed.backup.model import RowBlock
 from pgseed.backup.statement import Statement, Target
-from pgseed.errors import BackupRefused
 
 _MARK = b"\\."
 
@@ -17,8 +16,7 @@ _MARK = b"\\."
 def copy_target(statement: Statement, schema: str) -> Target:
     """COPY schema.table (columns) FROM stdin. Raises BackupRefused for every other COPY."""
     statement.expect("copy")
-    token = statement.peek()
-    if token is not None and token.is_sign(b"("):
+    if statement.accept("("):
         raise statement.refused("COPY of a query writes, a backup only brings rows")
     name, table, columns = statement.target(schema)
     if not statement.accept("from"):
@@ -34,30 +32,23 @@ def copy_target(statement: Statement, schema: str) -> Target:
 def copy_block(
     lexer: Lexer, target: Target, progress: Callable[[], None]
 ) -> tuple[RowBlock, hashlib._Hash]:
-    """Read the lines behind a COPY statement up to its `\\.`.
-
-    Returns the block, without its digest, and the hash of its rows.
-    """
-    lexer.need(1)
+    """Read the lines behind a COPY up to its `\\.`: the block, and the hash that it gets later."""
+    lexer.need(2)
     if lexer.buffer[lexer.pos : lexer.pos + 1] == b"\r":
-        lexer.need(2)
         raise lexer.carriage_return(lexer.pos)
-    line = lexer.line()
+    line, rows_here = lexer.line(), f"the rows of {target.name} that start here"
     if lexer.buffer[lexer.pos : lexer.pos + 1] != b"\n":
         if lexer.pos == len(lexer.buffer):
-            raise _cut(lexer, target, line)
-        raise lexer.refused(
-            "something follows a COPY statement on its line",
-            "psql would read it as a command after the rows",
-        )
+            raise lexer.cut(rows_here, line=line)
+        cause = "something follows a COPY statement on its line"
+        raise lexer.refused(cause, "psql would read it as a command after the rows")
     lexer.pos += 1
     start, rows, digest = lexer.offset, 0, hashlib.sha256()
     while True:
         lexer.mark()
-        end = _whole_lines(lexer, target, line)
+        end = _whole_lines(lexer, rows_here, line)
         stop, after = _end_mark(lexer, end)
-        if lexer.buffer.find(b"\r", lexer.pos, stop) >= 0:
-            at = lexer.buffer.index(b"\r", lexer.pos, stop)
+        if (at := lexer.buffer.find(b"\r", lexer.pos, stop)) >= 0:
             raise lexer.refused(
                 "a carriage return stands unescaped in COPY data", CRLF_REMEDY, line=lexer.line(at)
             )
@@ -73,11 +64,7 @@ def copy_block(
     return block, digest
 
 
-def _cut(lexer: Lexer, target: Target, line: int) -> BackupRefused:
-    return lexer.cut(f"the rows of {target.name} that start here", line=line)
-
-
-def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:
+def _whole_lines(lexer: Lexer, rows_here: str, line: int) -> int:
     """Where the last whole line in the window ends; at least one line is in it."""
     while True:
         end = lexer.buffer.rfind(b"\n", lexer.pos) + 1
@@ -86,15 +73,13 @@ def _whole_lines(lexer: Lexer, target: Target, line: int) -> int:
         if len(lexer.buffer) - lexer.pos > limits.ROW:
             raise lexer.refused(f"a row is longer than {limits.ROW // limits.MIB} MiB")
         if not lexer.fill():
-            raise _cut(lexer, target, line)
+            raise lexer.cut(rows_here, line=line)
 
 
 def _end_mark(lexer: Lexer, end: int) -> tuple[int, int]:
-    """Where the rows in the window end, and where to go on behind a `\\.` line (0: none seen).
-
-    The server takes an unescaped `\\.` anywhere for the end and drops what follows on the line, so
-    it is refused elsewhere. `\\\\.` is an escaped backslash in front of a dot.
-    """
+    """Where the rows in the window end, and where to go on behind a `\\.` line (0: none seen)."""
+    # The server takes an unescaped `\.` anywhere for the end and drops what follows on the line, so
+    # it is refused elsewhere. `\\.` is an escaped backslash in front of a dot.
     buffer, at = lexer.buffer, lexer.pos
     while (at := buffer.find(_MARK, at, end)) >= 0:
         if (at == lexer.pos or buffer[at - 1] == 0x0A) and buffer[at + 2] == 0x0A:
@@ -103,10 +88,8 @@ def _end_mark(lexer: Lexer, end: int) -> tuple[int, int]:
         while first > lexer.pos and buffer[first - 1] == 0x5C:
             first -= 1
         if (at - first) % 2 == 0:
-            raise lexer.refused(
-                "the end mark `\\.` stands inside COPY data",
-                "psql and the server would go on behind it as if the rows had ended",
-                line=lexer.line(at),
-            )
+            cause = "the end mark `\\.` stands inside COPY data"
+            remedy = "psql and the server would go on behind it as if the rows had ended"
+            raise lexer.refused(cause, remedy, line=lexer.line(at))
         at += 2
     return end, 0

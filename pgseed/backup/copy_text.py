@@ -1,7 +1,4 @@
-"""Lines of COPY text and the values in them.
-
-COPY's text format: PostgreSQL documentation, COPY, "Text Format". A value is a `str`, NULL is None.
-"""
+"""Lines of COPY's text format and the values in them: a `str`, for NULL None."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Opens backup files, and says what is wrong with one as a file.
-
-What counts is the content, not the name: a gzip file that is called `.sql` is read as gzip.
-"""
+"""Opens backup files by their content, whatever their names, and says what is wrong with one."""
 
 from __future__ import annotations
 
@@ -17,6 +14,8 @@ from pgseed.backup.source import CUSTOM, GET_AGAIN, GZIP, ZSTD, PackedSource, Pl
 from pgseed.errors import BackupRefused
 
 PLAIN_DUMP = "Write it with `pg_dump --data-only --file=…`"
+ONE_SIDE = "Take one side whole: `git checkout --ours FILE` or `git checkout --theirs FILE`"
+_AS_FILE = "Turn it into a file: `pg_restore --data-only --file=backup.sql {}`"
 
 # First bytes -> what the file is. Sources: the formats' specifications; for Git LFS its spec.md.
 _NOT_A_BACKUP: tuple[tuple[bytes, str, str], ...] = (
@@ -44,11 +43,7 @@ _NOT_A_BACKUP: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\x00", "it is an SQLite database", PLAIN_DUMP),
     (b"<!DOCTYPE", "it is a web page, so a download went wrong", "Download the file again"),
     (b"<html", "it is a web page, so a download went wrong", "Download the file again"),
-    (
-        b"<<<<<<< ",
-        "it holds a merge conflict",
-        "Take one side whole: `git checkout --ours FILE` or `git checkout --theirs FILE`",
-    ),
+    (b"<<<<<<< ", "it holds a merge conflict", ONE_SIDE),
 )
 
 
@@ -68,29 +63,23 @@ def open_file(path: Path) -> FileIO:
     try:
         # Without O_NONBLOCK a named pipe would be waited on for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError:
-        raise BackupRefused(
-            path, "there is no such file", remedy="Name one that is there"
-        ) from None
-    except PermissionError:
-        raise BackupRefused(
-            path, "this user may not read it", remedy=f"Run `chmod u+r {path}` as its owner"
-        ) from None
     except OSError as error:
-        raise BackupRefused(path, error.strerror or str(error)) from None
+        cause, remedy = error.strerror or str(error), ""
+        if isinstance(error, FileNotFoundError):
+            cause, remedy = "there is no such file", "Name one that is there"
+        elif isinstance(error, PermissionError):
+            cause, remedy = "this user may not read it", f"Run `chmod u+r {path}` as its owner"
+        raise BackupRefused(path, cause, remedy=remedy) from None
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
         return FileIO(handle)
     os.close(handle)
-    if not stat.S_ISDIR(mode):
-        raise BackupRefused(path, "it is not a regular file", remedy="Name a file")
-    if (path / "toc.dat").exists():
-        raise BackupRefused(
-            path,
-            "it is a pg_dump directory archive (-Fd)",
-            remedy=f"Turn it into a file: `pg_restore --data-only --file=backup.sql {path}`",
-        )
-    raise BackupRefused(path, "it is a directory", remedy="Name a file in it")
+    cause, remedy = "it is not a regular file", "Name a file"
+    if stat.S_ISDIR(mode):
+        cause, remedy = "it is a directory", "Name a file in it"
+        if (path / "toc.dat").exists():
+            cause, remedy = "it is a pg_dump directory archive (-Fd)", _AS_FILE.format(path)
+    raise BackupRefused(path, cause, remedy=remedy)
 
 
 def open_source(path: Path, file: BinaryIO) -> Source:
@@ -117,15 +106,11 @@ def refuse_foreign(path: Path, head: bytes, *, inside: Compression = "none") -> 
         if head.startswith(magic):
             raise BackupRefused(path, where + cause, remedy=remedy)
     if head[257:262] == b"ustar":
-        raise BackupRefused(
-            path,
-            where + "it is a tar archive, as `pg_dump -Ft` writes it",
-            remedy=f"Turn it into a file: `pg_restore --data-only --file=backup.sql {path}`",
-        )
+        cause = "it is a tar archive, as `pg_dump -Ft` writes it"
+        raise BackupRefused(path, where + cause, remedy=_AS_FILE.format(path))
     if inside != "none" and head.startswith((GZIP, ZSTD, CUSTOM)):
         what = "a pg_dump archive (-Fc)" if head.startswith(CUSTOM) else "compressed a second time"
         raise BackupRefused(path, f"{where}it is {what}", remedy="Decompress it once")
     if not head.strip(b" \t\r\n\f\v"):
-        raise BackupRefused(
-            path, where + "it begins with nothing but blank space", remedy=GET_AGAIN
-        )
+        cause = "it begins with nothing but blank space"
+        raise BackupRefused(path, where + cause, remedy=GET_AGAIN)

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import re
 
+from pgseed.backup.files import ONE_SIDE
 from pgseed.backup.lexer import Token
 from pgseed.backup.model import SequenceValue
 from pgseed.backup.statement import ROWS_ONLY, Statement
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import qualified_name
 
+_TIMEOUTS = ("statement", "lock", "idle_in_transaction_session", "idle_session", "transaction")
 # SET name = value: settings of the restoring session that pg_dump writes, with the values that
 # leave the meaning of the data alone. They are checked, not executed.
 _SETTINGS: dict[str, frozenset[str]] = {
-    "statement_timeout": frozenset({"0"}),
-    "lock_timeout": frozenset({"0"}),
-    "idle_in_transaction_session_timeout": frozenset({"0"}),
-    "idle_session_timeout": frozenset({"0"}),
-    "transaction_timeout": frozenset({"0"}),
+    **{f"{what}_timeout": frozenset({"0"}) for what in _TIMEOUTS},
     "client_encoding": frozenset({"utf8", "utf-8", "unicode"}),
     "standard_conforming_strings": frozenset({"on"}),
     "escape_string_warning": frozenset({"off", "on"}),
@@ -82,21 +80,17 @@ def setting(statement: Statement, schema: str) -> None:
         return
     if statement.words == "set session authorization default":
         return  # pg_dump --disable-triggers writes it; it names nobody
-    allowed = _SETTINGS.get(name)
+    allowed, remedy = _SETTINGS.get(name), _SETTING_REMEDIES.get(name, ROWS_ONLY)
     if allowed is None:
-        raise statement.refused(
-            f"the setting `{statement.text}` is not one that a backup needs",
-            _SETTING_REMEDIES.get(name, ROWS_ONLY),
-        )
+        cause = f"the setting `{statement.text}` is not one that a backup needs"
+        raise statement.refused(cause, remedy)
     if not statement.accept("="):
         statement.expect("to")
     value = _plain(statement.take())
     statement.end()
     if value.lower() not in allowed:
-        raise statement.refused(
-            f"`{statement.text}` would change how the data are read",
-            _SETTING_REMEDIES.get(name, ROWS_ONLY),
-        )
+        cause = f"`{statement.text}` would change how the data are read"
+        raise statement.refused(cause, remedy)
 
 
 def _plain(token: Token) -> str:
@@ -107,22 +101,17 @@ def _plain(token: Token) -> str:
 def _search_path(statement: Statement, schema: str) -> None:
     if not statement.accept("="):
         statement.expect("to")
-    path = []
-    while True:
+    path: list[str] = []
+    while not path or statement.accept(","):
         token = statement.take()
         path.append(_plain(token) if token.kind == "string" else statement.identifier(token))
-        if not statement.accept(","):
-            break
     statement.end()
     if any(name not in ("", schema, "pg_catalog") for name in path):
         raise statement.refused(f"`{statement.text}` names another schema than {schema}")
 
 
 def selection(statement: Statement, schema: str) -> SequenceValue | None:
-    """SELECT pg_catalog.setval(…) or set_config('search_path', '', false), and no other function.
-
-    Returns the sequence's value for the first. Raises BackupRefused.
-    """
+    """SELECT pg_catalog.setval(…), which gives a value, or set_config('search_path', '', false)."""
     statement.expect("select")
     function = statement.name()
     if statement.accept("."):
@@ -146,10 +135,9 @@ def _set_config(statement: Statement) -> None:
     value = statement.take()
     statement.expect(",", "false", ")")
     statement.end()
-    if name.text != b"'search_path'" or value.text != b"''":
-        raise statement.refused(
-            f"`{statement.text}` sets something other than an empty search_path"
-        )
+    if (name.text, value.text) != (b"'search_path'", b"''"):
+        other = "sets something other than an empty search_path"
+        raise statement.refused(f"`{statement.text}` {other}")
 
 
 def _setval(statement: Statement, schema: str) -> SequenceValue:
@@ -169,15 +157,14 @@ def _setval(statement: Statement, schema: str) -> SequenceValue:
         raise statement.refused(f"`{statement.text}` does not name a sequence with its schema")
     namespace, name = (_unquoted(part) for part in found.groups())
     value = sign * int(number.text)
+    shown = qualified_name(namespace, name)
     if namespace != schema:
         raise statement.refused(
-            f"it sets a sequence of another schema, {qualified_name(namespace, name)}",
+            f"it sets a sequence of another schema, {shown}",
             f"Only {schema} is loaded: write the dump with `pg_dump --schema={schema}`",
         )
     if not -(2**63) <= value < 2**63:
-        raise statement.refused(
-            f"the value {value} of {qualified_name(namespace, name)} is no bigint"
-        )
+        raise statement.refused(f"the value {value} of {shown} is no bigint")
     return SequenceValue(namespace, name, value, called.is_word("true"), statement.line)
 
 
@@ -206,10 +193,7 @@ def is_trigger_switch(statement: Statement, schema: str) -> bool:
 
 
 def schema_statement(statement: Statement) -> str | None:
-    """Whether a full dump may hold this statement: the table's name for CREATE TABLE, else "".
-
-    None for what no backup may hold.
-    """
+    """The table of a CREATE TABLE, "" for what else a full dump may hold, None for the rest."""
     words = statement.words
     if _CLUSTER_WIDE.match(words) or not _SCHEMA_STATEMENTS.match(words):
         return None
@@ -235,8 +219,5 @@ def forbidden(statement: Statement) -> BackupRefused:
             "Write the dump without --create, and not with pg_dumpall",
         )
     if words.startswith(("< < <", "= = =", "> > >")):
-        return statement.refused(
-            "it holds a merge conflict",
-            "Take one side whole: `git checkout --ours FILE` or `git checkout --theirs FILE`",
-        )
+        return statement.refused("it holds a merge conflict", ONE_SIDE)
     return statement.refused(f"`{statement.text}` is not data")

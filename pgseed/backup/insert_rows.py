@@ -19,6 +19,7 @@ _LITERAL = (
 )
 _BITS = re.compile(rb"[bB]'[01]*'|[xX]'[0-9A-Fa-f]*'")
 _TUPLE = re.compile(rb"\(%b(?:, %b)*\)" % (_LITERAL, _LITERAL))
+_END = Token("end", b"")
 # The expression remembers where to go back to; longer tuples go through the lexer, which does not.
 _TUPLE_REACH = 256 * 1024
 
@@ -39,13 +40,11 @@ _TYPE_WORDS = frozenset({"varying", "precision", "with", "without", "time", "zon
 def insert_target(lexer: Lexer, schema: str, line: int) -> Target:
     """INSERT INTO schema.table [(columns)] [OVERRIDING … VALUE] VALUES, up to the first tuple."""
     tokens: list[Token] = []
-    while True:
+    while not tokens or not tokens[-1].is_word("values"):
         token = lexer.token()
         if token is None:
             raise lexer.cut("an INSERT", line=line)
         tokens.append(token)
-        if token.is_word("values"):
-            break
         if token.is_sign(b";") or len(tokens) > 20_000:
             raise Statement(lexer, line, tokens).refused(
                 "an INSERT brings something other than VALUES"
@@ -69,12 +68,10 @@ def insert_target(lexer: Lexer, schema: str, line: int) -> Target:
 
 def insert_tuples(lexer: Lexer, target: Target) -> list[bytes]:
     """Read the tuples up to the `;`; returns them in pg_dump's spelling."""
-    tuples: list[bytes] = []
     if target.overriding == DEFAULT_VALUES:
-        sign = lexer.token()
-        if sign is None or not sign.is_sign(b";"):
-            raise _unexpected(lexer, sign)
+        _expect(lexer, _next(lexer), b";")
         return [b"DEFAULT VALUES"]
+    tuples: list[bytes] = []
     while True:
         lexer.blank()
         match = _TUPLE.match(lexer.buffer, lexer.pos, lexer.pos + _TUPLE_REACH)
@@ -86,37 +83,31 @@ def insert_tuples(lexer: Lexer, target: Target) -> list[bytes]:
         if lexer.buffer[lexer.pos : lexer.pos + 1] == b";":
             lexer.pos += 1
             return tuples
-        sign = lexer.token()
-        if sign is not None and sign.is_sign(b";"):
+        sign = _next(lexer)
+        if sign.is_sign(b";"):
             return tuples
-        if sign is None or not sign.is_sign(b","):
-            raise _unexpected(lexer, sign)
+        _expect(lexer, sign, b",")
 
 
 def _tuple(lexer: Lexer) -> bytes:
-    token = lexer.token()
-    if token is None or not token.is_sign(b"("):
-        raise _unexpected(lexer, token)
+    _expect(lexer, _next(lexer), b"(")
     values: list[bytes] = []
     while True:
         value, token = _literal(lexer)
         values.append(value)
-        if token is not None and token.is_sign(b")"):
+        if token.is_sign(b")"):
             return b"(" + b", ".join(values) + b")"
-        if token is None or not token.is_sign(b","):
-            raise _unexpected(lexer, token)
+        _expect(lexer, token, b",")
 
 
-def _literal(lexer: Lexer) -> tuple[bytes, Token | None]:
+def _literal(lexer: Lexer) -> tuple[bytes, Token]:
     """One value in pg_dump's spelling, with the token behind it."""
-    token = lexer.token()
+    token = _next(lexer)
     sign = b""
-    if token is not None and (token.is_sign(b"-") or token.is_sign(b"+")):
-        sign, token = token.text, lexer.token()
-        if token is None or token.kind != "number":
+    if token.is_sign(b"-") or token.is_sign(b"+"):
+        sign, token = token.text, _next(lexer)
+        if token.kind != "number":
             raise _unexpected(lexer, token)
-    if token is None:
-        raise _unexpected(lexer, token)
     if token.is_word("null", "default"):
         value = token.text.upper()
     elif token.is_word("true", "false"):
@@ -128,63 +119,64 @@ def _literal(lexer: Lexer) -> tuple[bytes, Token | None]:
         value = sign + token.text
     else:
         raise _unexpected(lexer, token)
-    following = lexer.token()
+    following = _next(lexer)
     # DEFAULT is no value, so PostgreSQL takes no cast of it.
-    while value != b"DEFAULT" and following is not None and following.is_sign(b"::"):
+    while value != b"DEFAULT" and following.is_sign(b"::"):
         cast, following = _cast(lexer)
         value += b"::" + cast
     return value, following
 
 
-def _cast(lexer: Lexer) -> tuple[bytes, Token | None]:
+def _cast(lexer: Lexer) -> tuple[bytes, Token]:
     """The type behind `::`, one of PostgreSQL's own that only reads text."""
-    token = lexer.token()
+    token = _next(lexer)
     words: list[bytes] = []
-    if token is not None and token.is_word("pg_catalog"):
-        dot, token = lexer.token(), lexer.token()
-        if dot is None or not dot.is_sign(b"."):
-            raise _unexpected(lexer, dot)
+    if token.is_word("pg_catalog"):
+        dot, token = _next(lexer), _next(lexer)
+        _expect(lexer, dot, b".")
         words.append(b"pg_catalog.")
-    name = token.text.lower().decode("latin-1") if token and token.kind == "word" else ""
+    name = token.text.lower().decode("latin-1") if token.kind == "word" else ""
     if name not in _TYPES and name != "double":
-        shown = printable(token.text) if token else "its end"
+        shown = "its end" if token is _END else printable(token.text)
         raise lexer.refused(
             f"a value is cast to {shown}, which is not a plain data type",
             "Write the value without the cast",
         )
     words.append(name.encode())
-    token = lexer.token()
-    while token is not None:
-        text = token.text.lower()
-        if token.kind == "word" and text.decode("latin-1") in _TYPE_WORDS:
-            words.append(b" " + text)
+    while True:
+        token = _next(lexer)
+        if token.is_word(*_TYPE_WORDS):
+            words.append(b" " + token.text.lower())
         elif token.is_sign(b"(") or token.is_sign(b"["):
-            inside, token = _modifier(lexer, token)
-            words.append(inside)
-            continue
+            words.append(_modifier(lexer, token))
         else:
-            break
-        token = lexer.token()
-    return b"".join(words), token
+            return b"".join(words), token
 
 
-def _modifier(lexer: Lexer, opening: Token) -> tuple[bytes, Token | None]:
+def _modifier(lexer: Lexer, opening: Token) -> bytes:
     """`(10, 2)` or `[]` behind a type's name."""
     text = opening.text
     closing = b")" if opening.text == b"(" else b"]"
     while True:
-        token = lexer.token()
-        if token is None or not (
-            token.kind == "number" or token.text == b"," or token.is_sign(closing)
-        ):
-            raise _unexpected(lexer, token)
+        token = _next(lexer)
         text += token.text
         if token.is_sign(closing):
-            return text, lexer.token()
+            return text
+        if token.kind != "number" and token.text != b",":
+            raise _unexpected(lexer, token)
 
 
-def _unexpected(lexer: Lexer, token: Token | None) -> BackupRefused:
-    if token is None:
+def _next(lexer: Lexer) -> Token:
+    return lexer.token() or _END
+
+
+def _expect(lexer: Lexer, token: Token, sign: bytes) -> None:
+    if not token.is_sign(sign):
+        raise _unexpected(lexer, token)
+
+
+def _unexpected(lexer: Lexer, token: Token) -> BackupRefused:
+    if token is _END:
         return lexer.cut("an INSERT")
     return lexer.refused(
         f"`{printable(token.text)}` stands in an INSERT where a plain value belongs",

@@ -76,15 +76,10 @@ class Lexer(Window):
             raise self.carriage_return(self.pos)
 
     def carriage_return(self, at: int) -> BackupRefused:
+        cause = "a carriage return stands where pg_dump writes none"
         if self.buffer[at + 1 : at + 2] == b"\n":
-            return self.refused(
-                "its lines end in CR LF, so something has converted it",
-                CRLF_REMEDY,
-                line=self.line(at),
-            )
-        return self.refused(
-            "a carriage return stands where pg_dump writes none", CRLF_REMEDY, line=self.line(at)
-        )
+            cause = "its lines end in CR LF, so something has converted it"
+        return self.refused(cause, CRLF_REMEDY, line=self.line(at))
 
     def comment(self) -> bytes | None:
         """Pass the comment that starts at `pos`, if one does; returns its text."""
@@ -99,8 +94,7 @@ class Lexer(Window):
             match = _LINE_COMMENT.match(self.buffer, self.pos)
             assert match is not None
             text = match.group()
-            if len(text) > limits.COMMENT:
-                raise self.refused(f"a comment is longer than {limits.COMMENT // limits.MIB} MiB")
+            self._limit_comment(len(text))
             if match.end() < len(self.buffer) or not self.fill():
                 self.pos += len(text)
                 return text
@@ -113,8 +107,7 @@ class Lexer(Window):
             if match is not None:
                 at = self.base + match.end()
                 depth += 1 if match.group() == b"/*" else -1
-            if at - start > limits.COMMENT:
-                raise self.refused(f"a comment is longer than {limits.COMMENT // limits.MIB} MiB")
+            self._limit_comment(at - start)
             if depth == 0 and match is not None:
                 text = self.buffer[start - self.base : at - self.base]
                 self.pos = at - self.base
@@ -124,15 +117,18 @@ class Lexer(Window):
                 if not self.fill():
                     raise self.cut("a comment", line=line)
 
+    def _limit_comment(self, size: int) -> None:
+        if size > limits.COMMENT:
+            raise self.refused(f"a comment is longer than {limits.COMMENT // limits.MIB} MiB")
+
     def token(self) -> Token | None:
         """The next token of a statement, behind blank space and comments; None at the end.
 
         Raises BackupRefused at a backslash (a psql command) and where no token can stand.
         """
-        while True:
+        self.blank()
+        while self.comment() is not None:
             self.blank()
-            if self.comment() is None:
-                break
         while True:
             # `u&'` starts a string and `u&` does not, so never look at less.
             self.need(3)
@@ -150,7 +146,11 @@ class Lexer(Window):
         if match is None:
             if self.pos == len(self.buffer):
                 return None
-            raise self._no_token()
+            self.need(20)
+            text = self.buffer[self.pos : self.pos + 20]
+            if text.startswith(b"\\"):
+                raise self.meta_command()
+            raise self.refused(f"no SQL starts with {printable(text)}")
         kind = str(match.lastgroup)
         if kind in ("word", "number", "param", "sign"):
             self.pos = match.end()
@@ -206,15 +206,6 @@ class Lexer(Window):
                 f"a statement is longer than {limits.STATEMENT // limits.MIB} MiB",
                 "Rows of such size are read in COPY form: dump without --inserts",
             )
-
-    def _no_token(self) -> BackupRefused:
-        self.need(20)
-        first = self.buffer[self.pos : self.pos + 1]
-        if first == b"\\":
-            return self.meta_command()
-        return self.refused(
-            f"no SQL starts with {printable(self.buffer[self.pos : self.pos + 20])}"
-        )
 
     def meta_command(self) -> BackupRefused:
         self.need(100)

@@ -19,10 +19,9 @@ class RowBlock:
     """The rows one COPY statement, or a run of INSERT statements, puts into one table.
 
     `start` and `end` are byte offsets in the uncompressed file: the lines of COPY data without the
-    closing `\\.`, or everything from the first `INSERT` to the last `;`. `line` is the line of the
-    statement: row n of COPY data stands at line + n. `digest` is the SHA-256 of the rows alone, so
-    equal digests of the same table mean equal rows in the same order. `columns` is None where the
-    statement names none and the table's own order counts.
+    closing `\\.`, or everything from the first `INSERT` to the last `;`. Row n of COPY data stands
+    at `line` + n. `digest` is the SHA-256 of the rows alone. `columns` is None where the statement
+    names none.
     """
 
     form: Literal["copy", "insert"]

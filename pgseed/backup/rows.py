@@ -22,8 +22,7 @@ _READ_BYTES = 256 * 1024
 def open_rows(backup: Backup, block: RowBlock) -> BinaryIO:
     """The bytes of one block: lines of COPY data without the end mark, or INSERT statements.
 
-    Each call opens the file anew, so several threads may read at once. Raises BackupRefused, here
-    or while reading, if the file is no longer the one that was read.
+    Several threads may read at once. Raises BackupRefused, here or later, if the file has changed.
     """
     return cast("BinaryIO", _BlockFile(_BlockSource(backup, block)))
 
@@ -96,9 +95,8 @@ def insert_statements(
 ) -> Iterator[tuple[bytes, int]]:
     """The INSERT statements of a block in batches for the server, each with its number of rows.
 
-    They are parsed again, so nothing but INSERTs of literals into the block's table goes out, even
-    if the file has been replaced since. Set standard_conforming_strings to on in the session that
-    executes them. A batch is at least one statement.
+    Parsed again, so nothing but INSERTs of literals into the block's table goes out. Their session
+    needs standard_conforming_strings = on. A batch is at least one statement.
     """
     batch: list[bytes] = []
     size = rows = 0

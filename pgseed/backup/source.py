@@ -58,16 +58,16 @@ class PlainSource(Source):
 class CompressedSource(Source):
     """One whose bytes are more than the file's, within limits."""
 
-    _produced = 0
+    produced = 0
 
     def _grow(self, size: int) -> None:
-        self._produced += size
-        if self._produced > limits.UNCOMPRESSED:
+        self.produced += size
+        if self.produced > limits.UNCOMPRESSED:
             raise self._refused(
                 f"it decompresses to more than {limits.UNCOMPRESSED // limits.MIB // 1024} GiB",
                 "A larger backup is read uncompressed",
             )
-        if self._produced > limits.RATIO_FROM and self._produced > limits.RATIO * self.consumed:
+        if self.produced > max(limits.RATIO_FROM, limits.RATIO * self.consumed):
             raise self._refused(
                 f"it decompresses to more than {limits.RATIO} times its size, as a decompression "
                 "bomb does",
@@ -85,8 +85,8 @@ class PackedSource(CompressedSource):
 
     def read(self) -> bytes:
         parts: list[bytes] = []
-        held = 0
-        while held < limits.CHUNK and not self._stream.eof:
+        began = self.produced
+        while self.produced - began < limits.CHUNK and not self._stream.eof:
             piece = self._input(PIECE)
             if not piece:
                 raise self._damaged(f"its {self.compression} data end early, so it is truncated")
@@ -95,21 +95,17 @@ class PackedSource(CompressedSource):
             except self._fault as error:
                 raise self._damaged(f"its {self.compression} data are damaged ({error})") from error
             self._grow(len(out))
-            held += len(out)
             parts.append(out)
-        if self._stream.eof and not held:
-            self._refuse_more(self._stream.unused_data)
+        if self._stream.eof and self.produced == began:
+            # What follows the end of the compressed data another reader may not see.
+            rest = self._stream.unused_data or self._input(16)
+            if rest:
+                what = "other bytes follow"
+                if rest.startswith((GZIP, ZSTD)):
+                    what = "a second compressed stream follows the first"
+                after = f"after the end of its {self.compression} data"
+                raise self._refused(f"{what} {after}", _RECOMPRESS)
         return b"".join(parts)
-
-    def _refuse_more(self, rest: bytes) -> None:
-        """Refuse what follows the end of the compressed data: another reader may not see it."""
-        rest = rest or self._input(16)
-        if rest:
-            second = rest.startswith((GZIP, ZSTD))
-            what = (
-                "a second compressed stream follows the first" if second else "other bytes follow"
-            )
-            raise self._refused(f"{what} after the end of its {self.compression} data", _RECOMPRESS)
 
 
 def decompressor(compression: Compression, *, wbits: int) -> tuple[Any, type[Exception]]:

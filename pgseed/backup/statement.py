@@ -48,40 +48,31 @@ class Statement:
         words = (t.text.lower() if t.kind == "word" else t.text for t in self.tokens[:200])
         return b" ".join(words).decode("latin-1")
 
-    # One token after another
-
-    def peek(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
-
     def take(self) -> Token:
-        token = self.peek()
-        if token is None:
+        if self.at == len(self.tokens):
             raise self.refused(f"`{self.text}` ends early")
         self.at += 1
-        return token
+        return self.tokens[self.at - 1]
 
     def accept(self, word: str) -> bool:
-        token = self.peek()
-        found = token is not None and (token.is_word(word) or token.is_sign(word.encode()))
+        following = self.tokens[self.at : self.at + 1]
+        found = any(token.is_word(word) or token.is_sign(word.encode()) for token in following)
         self.at += found
         return found
 
     def expect(self, *words: str) -> None:
         for word in words:
             if not self.accept(word):
-                token = self.peek()
-                found = f"`{printable(token.text)}`" if token else "its end"
-                raise self.refused(
-                    f"`{self.text}` is not in a form that pg_dump writes: "
-                    f"{found} stands where `{word}` belongs"
-                )
+                following = self.tokens[self.at : self.at + 1]
+                found = f"`{printable(following[0].text)}`" if following else "its end"
+                raise self._malformed(f"{found} stands where `{word}` belongs")
 
     def end(self) -> None:
-        if self.at != len(self.tokens):
-            raise self.refused(
-                f"`{self.text}` is not in a form that pg_dump writes: "
-                f"it goes on with `{printable(self.tokens[self.at].text)}`"
-            )
+        if self.at < len(self.tokens):
+            raise self._malformed(f"it goes on with `{printable(self.tokens[self.at].text)}`")
+
+    def _malformed(self, how: str) -> BackupRefused:
+        return self.refused(f"`{self.text}` is not in a form that pg_dump writes: {how}")
 
     def name(self) -> str:
         return self.identifier(self.take())
@@ -113,22 +104,21 @@ class Statement:
             )
         if self.accept("."):
             raise self.refused("a table is named with a database in front of its schema")
-        columns: list[str] | None = None
-        if self.accept("("):
-            columns = [self.name()]
-            while self.accept(","):
-                columns.append(self.name())
-            self.expect(")")
-            if len(set(columns)) < len(columns):
-                raise self.refused(f"a column of {qualified_name(schema, table)} is named twice")
-        return first, table, None if columns is None else tuple(columns)
+        if not self.accept("("):
+            return first, table, None
+        columns = [self.name()]
+        while self.accept(","):
+            columns.append(self.name())
+        self.expect(")")
+        if len(set(columns)) < len(columns):
+            raise self.refused(f"a column of {qualified_name(schema, table)} is named twice")
+        return first, table, tuple(columns)
 
 
 def read_statement(lexer: Lexer, *, first: Token | None = None) -> Statement:
     """Read to the `;` that ends a statement, as psql finds it (src/fe_utils/psqlscan.l).
 
-    A `;` inside parentheses, or between BEGIN and END of a function body in SQL's own form, does
-    not end it. Raises BackupRefused at the end of the file.
+    One inside parentheses, or between BEGIN and END of a function's body, does not end it.
     """
     line = lexer.line()
     tokens: list[Token] = [first] if first else []
@@ -141,8 +131,7 @@ def read_statement(lexer: Lexer, *, first: Token | None = None) -> Statement:
         if token.is_sign(b";") and not parentheses and not bodies:
             return Statement(lexer, line, tokens)
         if token.kind == "sign":
-            parentheses += (token.text == b"(") - (token.text == b")")
-            parentheses = max(parentheses, 0)
+            parentheses = max(parentheses + (token.text == b"(") - (token.text == b")"), 0)
         elif token.kind == "word" and not parentheses and _is_routine(tokens):
             if token.is_word("begin") or (bodies and token.is_word("case")):
                 bodies += 1

@@ -15,26 +15,21 @@ _NOT_UTF8 = ("it is not valid UTF-8", "Write the dump with `pg_dump --encoding=U
 class Window:
     """A part of the uncompressed text, moving forward only.
 
-    `buffer` holds the text from `base` on, `pos` is the next byte to read in it. What stands
-    before `anchor` may be dropped when the window moves: nothing else keeps a position across
-    `fill`. Bytes are checked for NUL and UTF-8 as they come in; a fault is raised when reading
-    gets there, so that the first fault in the file is the one reported.
+    `buffer` holds the text from `base` on, `pos` is the next byte to read in it. What stands before
+    `anchor` may be dropped by `fill`. A NUL byte or invalid UTF-8 is raised when reading gets
+    there, so that the first fault in the file is the one reported.
     """
 
     def __init__(self, source: Source, *, line: int = 1) -> None:
         self.source = source
         self.buffer = b""
-        self.base = 0
-        self.pos = 0
-        self.anchor = 0
+        self.base = self.pos = self.anchor = 0
         self.eof = False
         self._fault: tuple[str, str] | None = None
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
         # The line number is counted up to this position in the buffer.
         self._counted, self._line = 0, line
         self._is_first = True
-
-    # Position
 
     @property
     def offset(self) -> int:
@@ -67,13 +62,8 @@ class Window:
     def cut(self, where: str, *, line: int | None = None) -> BackupRefused:
         return self.refused(f"it ends inside {where}, so it is truncated", GET_AGAIN, line=line)
 
-    # Window
-
     def fill(self) -> bool:
-        """Get more text behind the window's end. False at the end of the file.
-
-        Raises BackupRefused when there is no more because of a NUL byte or invalid UTF-8.
-        """
+        """Get more text behind the window's end. False at the end of the file."""
         if self._fault is not None:
             cause, remedy = self._fault
             raise self.refused(cause, remedy, line=self.line(len(self.buffer)))

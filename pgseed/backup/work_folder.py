@@ -19,10 +19,7 @@ _FILE = re.compile(r"\.tmp-.+-(\d+)\Z")
 
 @contextmanager
 def work_folder(beside: Path) -> Iterator[Path]:
-    """A folder on the same file system as the files in `beside`, so that a rename is atomic.
-
-    What killed processes left there goes first.
-    """
+    """A folder in `beside`, so that a rename is atomic; what killed processes left goes first."""
     beside.mkdir(parents=True, exist_ok=True)
     for path in leftovers(beside):
         # A person may have named a file so; for that one doctor asks.
@@ -49,7 +46,7 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # another user's
     return True
 
 

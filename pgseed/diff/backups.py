@@ -1,8 +1,7 @@
 """Which rows two backups differ in: added, removed and changed, per table, by key.
 
-A file does not tell which columns are a table's key. Where the caller does not know it from a
-catalog, the shortest run of leading columns that tells the differing rows apart stands for it, and
-the result says so.
+Where the caller does not know a key, the shortest run of leading columns that tells the differing
+rows apart stands for it, and the result says so.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ Columns = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One row that differs: its key, and for a changed row the values before and after.
-
-    `before` and `after` hold the whole row where it was removed or added, and only the columns that
-    differ where it was changed.
-    """
+    """A removed or added row as a whole; of a changed one the key and the columns that differ."""
 
     kind: str
     key: dict[str, str | None]
@@ -58,10 +53,7 @@ class SequenceDiff:
 
 @dataclass(frozen=True, slots=True)
 class BackupDiff:
-    """Only what differs; `equal_tables` counts the others.
-
-    `reordered` tables have the same rows in another order or spelling.
-    """
+    """What differs, and how much does not; `reordered` tables differ in order or spelling alone."""
 
     tables: tuple[TableDiff, ...] = ()
     sequences: tuple[SequenceDiff, ...] = ()
@@ -83,8 +75,7 @@ def compare_backups(
 ) -> BackupDiff:
     """Compare two backups that were read before, table by table, in bounded memory.
 
-    `keys` gives the key columns per table as the catalog has them. `examples` is how many rows of
-    each kind are shown per table.
+    `keys` gives the key columns per table; of each table `examples` rows of each kind are shown.
     """
     names = list(dict.fromkeys([*old.tables, *new.tables]))
     tables: list[TableDiff] = []
@@ -99,12 +90,8 @@ def compare_backups(
             reordered.append(name)
         else:
             tables.append(found)
-    return BackupDiff(
-        tuple(tables),
-        tuple(_sequences(old, new)),
-        len(names) - len(tables),
-        tuple(reordered),
-    )
+    sequences = tuple(_sequences(old, new))
+    return BackupDiff(tuple(tables), sequences, len(names) - len(tables), tuple(reordered))
 
 
 class _Sides:
@@ -115,8 +102,10 @@ class _Sides:
         self._old, self._new = old, new
         self.before = [block for block in old.blocks if block.name == name]
         self.after = [block for block in new.blocks if block.name == name]
-        self.columns_before = _columns(self.before)
-        self.columns_after = _columns(self.after)
+        self.columns_before, self.columns_after = (
+            next((block.columns for block in blocks if block.columns is not None), None)
+            for blocks in (self.before, self.after)
+        )
 
     @property
     def are_equal(self) -> bool:
@@ -133,15 +122,11 @@ class _Sides:
             return self.columns_after or self.columns_before or ()
         return tuple(name for name in self.columns_after if name in self.columns_before)
 
-    def old_rows(self) -> Iterator[list[bytes]]:
-        return self._rows(self._old, self.before)
-
-    def new_rows(self) -> Iterator[list[bytes]]:
-        return self._rows(self._new, self.after)
-
-    def _rows(self, backup: Backup, blocks: list[RowBlock]) -> Iterator[list[bytes]]:
+    def rows(self, *, old: bool) -> Iterator[list[bytes]]:
+        backup, blocks = (self._old, self.before) if old else (self._new, self.after)
+        common = self.common
         for block in blocks:
-            columns, common = block.columns, self.common
+            columns = block.columns
             if columns is None or columns == common:
                 yield from line_batches(backup, block)
                 continue
@@ -151,22 +136,20 @@ class _Sides:
                 yield [b"\t".join([fields[place] for place in places]) for fields in split]
 
 
-def _columns(blocks: Sequence[RowBlock]) -> Columns | None:
-    return next((block.columns for block in blocks if block.columns is not None), None)
-
-
 def _compare_table(
     sides: _Sides, catalog_key: Sequence[str] | None, examples: int
 ) -> TableDiff | None:
     with closing(DifferingRows()) as rows:
-        rows.compare(sides.old_rows(), sides.new_rows())
+        rows.compare(sides.rows(old=True), sides.rows(old=False))
         columns = sides.common or tuple(f"column {n}" for n in range(1, rows.width + 1))
         key, is_guessed = _pair(rows, columns, catalog_key)
         added, removed, changed = rows.counts()
-        before, after = sides.columns_before or (), sides.columns_after or ()
-        known = bool(before and after)
-        columns_added = tuple(c for c in after if c not in before) if known else ()
-        columns_removed = tuple(c for c in before if c not in after) if known else ()
+        before, after = sides.columns_before, sides.columns_after
+        columns_added: Columns = ()
+        columns_removed: Columns = ()
+        if before and after:
+            columns_added = tuple(c for c in after if c not in before)
+            columns_removed = tuple(c for c in before if c not in after)
         if not (added or removed or changed or columns_added or columns_removed):
             return None
         return TableDiff(
@@ -204,12 +187,8 @@ def _examples(
     for before, after in rows.changed(limit):
         old, new = named(before), named(after)
         different = [name for name in new if old.get(name) != new[name]]
-        yield RowChange(
-            "changed",
-            key_of(new),
-            {name: old.get(name) for name in different},
-            {name: new[name] for name in different},
-        )
+        was = {name: old.get(name) for name in different}
+        yield RowChange("changed", key_of(new), was, {name: new[name] for name in different})
     for row in map(named, rows.unpaired(limit, old=True)):
         yield RowChange("removed", key_of(row), row, {})
     for row in map(named, rows.unpaired(limit, old=False)):
@@ -217,12 +196,10 @@ def _examples(
 
 
 def _sequences(old: Backup, new: Backup) -> Iterator[SequenceDiff]:
+    absent = (None, False)
     before = {v.name: (v.value, v.is_called) for v in old.sequence_values}
     after = {v.name: (v.value, v.is_called) for v in new.sequence_values}
     for name in dict.fromkeys([*before, *after]):
-        if before.get(name) != after.get(name):
-            yield SequenceDiff(
-                name,
-                before[name][0] if name in before else None,
-                after[name][0] if name in after else None,
-            )
+        one, other = before.get(name, absent), after.get(name, absent)
+        if one != other:
+            yield SequenceDiff(name, one[0], other[0])

@@ -1,8 +1,7 @@
 """What two long lists of rows do not have in common, in bounded memory, paired by key.
 
-Rows that are on both sides cancel each other as they come. Where both sides have about the same
-order, as dumps of one table have, next to nothing is held at a time. What is left goes to a
-private database (SQLite) that is in memory while it is small and on disk once it grows.
+Rows that are on both sides cancel each other as they come, so of dumps in about the same order next
+to nothing is held. What is left goes to a private SQLite database, on disk once it grows.
 """
 
 from __future__ import annotations
@@ -75,10 +74,7 @@ class DifferingRows:
         self._bytes = 0
 
     def rows(self) -> Iterator[tuple[bytes, int]]:
-        """Give rows that one side has more of, and how many: above 0 the old side, below the new.
-
-        Like all that follows, it is for after `compare`.
-        """
+        """Give rows that one side has more of, and how many (below 0: the new side)."""
         yield from self._base.execute("SELECT line, number FROM differing")
 
     @property

@@ -12,7 +12,7 @@ from pgseed.backup.files import open_file, open_source
 from pgseed.backup.model import Backup, RowBlock
 from pgseed.backup.reader import read_backup
 from pgseed.backup.rows import line_batches
-from pgseed.diff.backups import BackupDiff, RowChange, SequenceDiff, TableDiff
+from pgseed.diff.backups import BackupDiff, RowChange, TableDiff
 from pgseed.errors import BackupRefused
 from pgseed.sql_names import printable
 from pgseed.units import count
@@ -30,30 +30,23 @@ def describe(diff: BackupDiff) -> list[str]:
     lines: list[str] = []
     for table in diff.tables:
         lines += _table(table)
-    lines += [_sequence(sequence) for sequence in diff.sequences]
+    for one in diff.sequences:
+        before, after = ("none" if n is None else n for n in (one.before, one.after))
+        lines.append(f"sequence {one.sequence}: {before} -> {after}")
     if diff.equal_tables:
-        lines.append(f"{_number(diff.equal_tables, 'other table')} without differences")
+        what = "other table" if diff.equal_tables == 1 else "other tables"
+        lines.append(f"{count(diff.equal_tables)} {what} without differences")
     return lines
 
 
-def _number(number: int, what: str) -> str:
-    return f"{count(number)} {what}{'' if number == 1 else 's'}"
-
-
 def _table(diff: TableDiff) -> list[str]:
-    parts = [
-        f"{count(number)} {what}"
-        for number, what in (
-            (diff.added, "added"), (diff.removed, "removed"), (diff.changed, "changed"),
-        )
-        if number
-    ]  # fmt: skip
+    numbers = {"added": diff.added, "removed": diff.removed, "changed": diff.changed}
+    parts = [f"{count(number)} {what}" for what, number in numbers.items() if number]
     by = f", by {', '.join(diff.key)}" if diff.key else ", no key"
     if diff.key and diff.key_is_guessed:
         by += " (the first columns: the key is not known)"
     heading = f"{diff.table}: {', '.join(parts) or 'same rows'}{by if parts else ''}"
-    heading += f" ({count(diff.rows_before)} -> {count(diff.rows_after)} rows)"
-    lines = [heading]
+    lines = [f"{heading} ({count(diff.rows_before)} -> {count(diff.rows_after)} rows)"]
     for columns, what in ((diff.columns_added, "added"), (diff.columns_removed, "removed")):
         if columns:
             lines.append(f"  columns {what}: {', '.join(columns)}")
@@ -61,14 +54,11 @@ def _table(diff: TableDiff) -> list[str]:
 
 
 def _example(change: RowChange) -> str:
+    before, after = change.before, change.after
     if change.kind == "changed":
-        what = "; ".join(
-            f"{name}: {_shown(change.before[name])} -> {_shown(change.after[name])}"
-            for name in change.after
-        )
-        return f"  ~ {_pairs(change.key)}: {what}"
-    sign, row = ("-", change.before) if change.kind == "removed" else ("+", change.after)
-    return f"  {sign} {_pairs(row)}"
+        changes = (f"{name}: {_shown(before[name])} -> {_shown(after[name])}" for name in after)
+        return f"  ~ {_pairs(change.key)}: {'; '.join(changes)}"
+    return f"  - {_pairs(before)}" if change.kind == "removed" else f"  + {_pairs(after)}"
 
 
 def _pairs(row: Mapping[str, str | None]) -> str:
@@ -77,13 +67,6 @@ def _pairs(row: Mapping[str, str | None]) -> str:
 
 def _shown(text: str | None) -> str:
     return "NULL" if text is None else f"'{printable(text, _LONGEST_VALUE)}'"
-
-
-def _sequence(diff: SequenceDiff) -> str:
-    before, after = (
-        "none" if number is None else str(number) for number in (diff.before, diff.after)
-    )
-    return f"sequence {diff.sequence}: {before} -> {after}"
 
 
 def write_textconv(path: Path, out: BinaryIO) -> None:
@@ -100,8 +83,7 @@ def write_textconv(path: Path, out: BinaryIO) -> None:
                 out.write(chunk)
         return
     for block in backup.blocks:
-        for text in _rows(backup, block):
-            out.write(text)
+        out.writelines(_rows(backup, block))
     for sequence in backup.sequence_values:
         called = "" if sequence.is_called else " (not called)"
         out.write(f"sequence {sequence.name}\n    value: {sequence.value}{called}\n".encode())

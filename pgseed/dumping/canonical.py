@@ -5,8 +5,7 @@ tables they refer to, sequences last, by name; text is compared by bytes (COLLAT
 setting that the text of a value depends on is pinned. Generated columns are left out, partitions
 are written one by one, as pg_dump does it.
 
-Plain psql restores such a file into the empty schema. A row may refer to a later row of its own
-table: PostgreSQL checks a COPY when all its rows are in. Only where foreign keys between several
+Plain psql restores such a file into the empty schema. Only where foreign keys between several
 tables form a cycle, or triggers on INSERT would act, the file switches triggers off for its
 session (session_replication_role = replica), and then takes a superuser to restore.
 """
@@ -19,6 +18,7 @@ import io
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +72,7 @@ ROWS_ALONE = DumpOptions()
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """A finished dump; `changed` is False where the file held the same before.
-
-    `database` is the oid of the database that was dumped: its name may be another one's by now.
-    """
+    """A dump of the `database` with this oid; `changed` unless the file held the same before."""
 
     backup: Backup
     changed: bool
@@ -119,9 +116,14 @@ def dump(
             if there is None:
                 put_in_place(finished, real)
     except (psycopg2.Error, OSError) as error:
+        text, remedy = str(error).strip(), "dump again"
+        if isinstance(error, OSError):
+            text = error.strerror or ""
+            if error.errno in _NO_ROOM:
+                remedy = f"free space in {real.parent} and dump again"
+        cause = (text or repr(error)).splitlines()[0]
         raise SeedError(
-            f"failed to dump the database: {_cause(error)}. {target} is as it was;"
-            f" {_remedy(error, real.parent)}"
+            f"failed to dump the database: {cause}. {target} is as it was; {remedy}"
         ) from error
     return Dump(replace(there or backup, path=target), there is None, oid)
 
@@ -178,22 +180,8 @@ class _ReportedFile(io.FileIO):
         return written
 
 
-def _cause(error: psycopg2.Error | OSError) -> str:
-    text = error.strerror if isinstance(error, OSError) else str(error).strip()
-    return (text or repr(error)).splitlines()[0]
-
-
-def _remedy(error: psycopg2.Error | OSError, folder: Path) -> str:
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return f"free space in {folder} and dump again"
-    return "dump again"
-
-
 def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) -> Backup | None:
-    """The old file if it holds the same bytes; if compressed, the same rows and notes.
-
-    Another version of the library may pack the same rows in other bytes.
-    """
+    """The old file if it holds the same bytes; if compressed, the same rows and notes."""
     if not old.exists():
         return None
     if backup.compression == "none":
@@ -201,6 +189,7 @@ def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) 
             state = file_state(file)
         same = filecmp.cmp(old, new, shallow=False)
         return replace(backup, file_state=state) if same else None
+    # Another version of the library may pack the same rows in other bytes.
     if dump_text.read_notes(old) != tuple(options.notes):
         return None
     try:
@@ -208,7 +197,5 @@ def _the_same_there(old: Path, new: Path, backup: Backup, options: DumpOptions) 
     except BackupRefused:
         return None
 
-    def what(one: Backup) -> tuple[str, str, str]:
-        return one.data_hash, one.kind, one.compression
-
-    return there if what(there) == what(backup) else None
+    of_content = attrgetter("data_hash", "kind", "compression")
+    return there if of_content(there) == of_content(backup) else None

@@ -11,41 +11,12 @@ from pgseed.queries import query
 
 Connection = psycopg2.extensions.connection
 
-# What the text of a value depends on, pinned; then what only costs time, switched off.
-_SETTINGS = {
-    "search_path": "",
-    "client_encoding": "UTF8",
-    "timezone": "UTC",
-    "datestyle": "ISO, YMD",
-    "intervalstyle": "postgres",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "xmloption": "content",
-    "standard_conforming_strings": "on",
-    "quote_all_identifiers": "off",
-    "row_security": "off",
-    "statement_timeout": "0",
-    "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "jit": "off",
-    "work_mem": "64MB",
-}
-
 
 def begin(connection: Connection) -> tuple[int, str]:
-    """Start the one transaction of a dump.
-
-    Returns the database's oid, which it keeps under every name, and the snapshot's name, for
-    others to join.
-    """
+    """Start the one transaction of a dump; returns the database's oid and the snapshot's name."""
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        for name, value in _SETTINGS.items():
-            cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
-        cursor.execute(
-            "SELECT oid, pg_export_snapshot() FROM pg_database WHERE datname = current_database()"
-        )
+        cursor.execute(query("begin_dump"))
         ((oid, snapshot),) = cursor.fetchall()
         return int(oid), str(snapshot)
 
@@ -53,18 +24,11 @@ def begin(connection: Connection) -> tuple[int, str]:
 def read_tables(connection: Connection, schema: str) -> list[DumpTable]:
     with connection.cursor() as cursor:
         cursor.execute(query("dump_tables"), {"schema": schema})
-        return [
-            DumpTable(
-                oid=oid,
-                schema=schema,
-                name=name,
-                columns=tuple(columns),
-                key=tuple(SortColumn(**column) for column in key),
-                size_bytes=size,
-                has_insert_triggers=triggers,
-            )
-            for oid, name, size, columns, key, triggers in cursor.fetchall()
-        ]
+        tables = []
+        for oid, name, size, columns, key, triggers in cursor.fetchall():
+            sorted_by = tuple(SortColumn(**column) for column in key)
+            tables.append(DumpTable(oid, schema, name, tuple(columns), sorted_by, size, triggers))
+        return tables
 
 
 def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]:
@@ -76,14 +40,12 @@ def read_references(connection: Connection, schema: str) -> set[tuple[int, int]]
 def read_sequences(connection: Connection, schema: str) -> list[SequenceValue]:
     with connection.cursor() as cursor:
         cursor.execute(query("dump_sequences"), {"schema": schema})
-        names = [name for (name,) in cursor.fetchall()]
-        if not names:
-            return []
+        part = sql.SQL("SELECT {}, last_value, is_called FROM {}")
         parts = [
-            sql.SQL("SELECT {}, last_value, is_called FROM {}").format(
-                sql.Literal(name), sql.Identifier(schema, name)
-            )
-            for name in names
+            part.format(sql.Literal(name), sql.Identifier(schema, name))
+            for (name,) in cursor.fetchall()
         ]
+        if not parts:
+            return []
         cursor.execute(sql.SQL(" UNION ALL ").join(parts))
         return [SequenceValue(schema, *row) for row in cursor.fetchall()]

@@ -12,6 +12,18 @@ from pgseed.errors import BackupRefused
 from pgseed.sql_names import quote_literal
 
 _TITLE = "--\n-- {}\n--\n\n"
+_SETTINGS = """SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+"""
 _REPLICA = """-- Triggers or a cycle of foreign keys: both are off for these rows (superuser only).
 SET session_replication_role = replica;
 
@@ -19,31 +31,17 @@ SET session_replication_role = replica;
 
 
 def header(*, replica: bool, notes: Iterable[str] = ()) -> str:
-    """Return what stands in front of the rows: the settings that pg_dump writes too.
-
-    `notes` become comments, so they are no part of what the backup is.
-    """
-    settings = (
-        "SET statement_timeout = 0;\n"
-        "SET lock_timeout = 0;\n"
-        "SET idle_in_transaction_session_timeout = 0;\n"
-        "SET client_encoding = 'UTF8';\n"
-        "SET standard_conforming_strings = on;\n"
-        "SELECT pg_catalog.set_config('search_path', '', false);\n"
-        "SET check_function_bodies = false;\n"
-        "SET xmloption = content;\n"
-        "SET client_min_messages = warning;\n"
-        "SET row_security = off;\n\n"
-    )
+    """Return what stands in front of the rows: `notes` as comments, the settings of pg_dump."""
     title = _TITLE.format("PostgreSQL database dump")
     remarks = "".join(f"-- {_comment(note)}\n" for note in notes)
-    return title + remarks + ("\n" if remarks else "") + settings + (_REPLICA if replica else "")
+    return title + remarks + ("\n" if remarks else "") + _SETTINGS + (_REPLICA if replica else "")
 
 
 def table_header(table: DumpTable) -> str:
     title = f"Data for Name: {_comment(table.name)}; Type: TABLE DATA"
     title += f"; Schema: {_comment(table.schema)}"
-    return _TITLE.format(title) + table.copy_statement + "\n"
+    columns = f"({table.column_list})" if table.columns else ""
+    return _TITLE.format(title) + f"COPY {table.qualified} {columns} FROM stdin;\n"
 
 
 TABLE_FOOTER = "\\.\n\n\n"
@@ -52,11 +50,8 @@ TABLE_FOOTER = "\\.\n\n\n"
 def sequence_text(value: SequenceValue) -> str:
     title = f"Name: {_comment(value.sequence)}; Type: SEQUENCE SET"
     title += f"; Schema: {_comment(value.schema)}"
-    name = quote_literal(value.name)
-    called = "true" if value.is_called else "false"
-    return (
-        _TITLE.format(title) + f"SELECT pg_catalog.setval({name}, {value.value}, {called});\n\n\n"
-    )
+    arguments = f"{quote_literal(value.name)}, {value.value}, {str(value.is_called).lower()}"
+    return _TITLE.format(title) + f"SELECT pg_catalog.setval({arguments});\n\n\n"
 
 
 def footer(*, replica: bool) -> str:

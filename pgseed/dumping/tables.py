@@ -49,21 +49,12 @@ class DumpTable:
         return ", ".join(map(quote_name, self.columns))
 
     @property
-    def order_by(self) -> str:
-        """By primary key; without one, by all columns as text, so that equal rows stay together."""
-        key = self.key or tuple(SortColumn(column, by_text=True) for column in self.columns)
-        return ", ".join(column.expression for column in key)
-
-    @property
-    def copy_statement(self) -> str:
-        """The statement in front of its rows, as pg_dump spells it."""
-        columns = f"({self.column_list})" if self.columns else ""
-        return f"COPY {self.qualified} {columns} FROM stdin;"
-
-    @property
     def query(self) -> str:
         """The COPY that gives its rows in order. ONLY, as pg_dump does."""
-        order = f" ORDER BY {self.order_by}" if self.columns else ""
+        # Without a key by all columns as text, so that equal rows stay together.
+        key = self.key or tuple(SortColumn(column, by_text=True) for column in self.columns)
+        by = ", ".join(column.expression for column in key)
+        order = f" ORDER BY {by}" if self.columns else ""
         return f"COPY (SELECT {self.column_list} FROM ONLY {self.qualified}{order}) TO STDOUT"
 
 
@@ -76,11 +67,7 @@ class Order:
 
     @property
     def needs_replica_role(self) -> bool:
-        """Whether rows can go in as they are only with triggers off.
-
-        So it is where foreign keys between tables form a cycle, and where a trigger on INSERT
-        would change rows or add some.
-        """
+        """Whether rows can go in as they are only with triggers off."""
         return bool(self.cyclic) or any(table.has_insert_triggers for table in self.tables)
 
 
@@ -91,10 +78,10 @@ def order_tables(tables: Iterable[DumpTable], references: Collection[tuple[int, 
     In a cycle the table with the fewest outstanding references, then the first by name, goes next.
     """
     waiting = {table.oid: table for table in tables}
-    needs: dict[int, set[int]] = {
-        oid: {to for origin, to in references if origin == oid and to != oid and to in waiting}
-        for oid in waiting
-    }
+    needs: dict[int, set[int]] = {oid: set() for oid in waiting}
+    for origin, to in references:
+        if origin != to and origin in waiting and to in waiting:
+            needs[origin].add(to)
     ordered: list[DumpTable] = []
     cyclic: set[int] = set()
 
@@ -111,21 +98,15 @@ def order_tables(tables: Iterable[DumpTable], references: Collection[tuple[int, 
 
 
 def check_fits(tables: Iterable[DumpTable], expected: Mapping[str, Collection[str]]) -> None:
-    """Refuse tables and columns that `expected` (qualified table -> columns) does not have.
-
-    Raises DumpRefused, because such a dump could be restored nowhere but here.
-    """
+    """Refuse tables and columns that `expected` (qualified table -> columns) does not have."""
     unknown = []
     for table in tables:
         known = expected.get(table.qualified)
         if known is None:
             unknown.append(f"table {table.qualified}")
-        else:
-            unknown += [
-                f"column {table.qualified}.{quote_name(column)}"
-                for column in table.columns
-                if column not in known
-            ]
+            continue
+        foreign = (quote_name(column) for column in table.columns if column not in known)
+        unknown += [f"column {table.qualified}.{column}" for column in foreign]
     if unknown:
         shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if unknown[5:] else "")
         raise DumpRefused(

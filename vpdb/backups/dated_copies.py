@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,12 +38,9 @@ def dated_name(name: str, now: datetime) -> str:
 def date_of(name: str) -> datetime | None:
     """The date in a dated copy's name; None for other files and for no real date."""
     match = _DATED.fullmatch(name)
-    if match is None:
-        return None
-    try:
-        return datetime.strptime(match["date"], _DATE)
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return datetime.strptime(match["date"], _DATE) if match else None
+    return None
 
 
 def plan_retention(names: Iterable[str], current: str, keep: int) -> Retention:
@@ -79,10 +77,7 @@ def keep_dated_copy(
     in_use: Path | None = None,
     progress: Progress = quiet,
 ) -> tuple[Path | None, Retention]:
-    """Copy a file under a dated name, then thin out older copies, but for the one that is in use.
-
-    Returns the copy (None where `keep` is 0) and what was done to the others.
-    """
+    """Copy a file under a dated name, unless `keep` is 0, then thin out older copies."""
     copy = target.parent / dated_name(target.name, now) if keep else None
     if copy is not None:
         with work_folder(target.parent) as work:
@@ -94,10 +89,7 @@ def keep_dated_copy(
 def thin_out(
     target: Path, keep: int, in_use: Path | None = None, progress: Progress = quiet
 ) -> Retention:
-    """Compress and remove older dated copies of a file, whether it is there itself or not.
-
-    The one that is `in_use` stays as it is.
-    """
+    """Compress and remove older dated copies of a file, but for the one that is `in_use`."""
     folder = target.parent
     names = (path.name for path in folder.iterdir() if path != in_use)
     retention = plan_retention(names, target.name, keep)
@@ -132,12 +124,10 @@ def list_backups(folder: Path, *, schema: str, progress: Progress = quiet) -> li
             continue
         status = path.stat()
         date = date_of(path.name) or datetime.fromtimestamp(int(status.st_mtime))
+        size = status.st_size
         try:
-            backup = read_backup(path, schema=schema, progress=progress)
+            held = read_backup(path, schema=schema, progress=progress)
+            found.append(ListedBackup(path, date, held.kind, size, held.rows, held.data_hash))
         except BackupRefused as refused:
-            found.append(ListedBackup(path, date, size_bytes=status.st_size, problem=str(refused)))
-        else:
-            found.append(
-                ListedBackup(path, date, backup.kind, status.st_size, backup.rows, backup.data_hash)
-            )
+            found.append(ListedBackup(path, date, size_bytes=size, problem=str(refused)))
     return sorted(found, key=lambda backup: (backup.date, backup.path.name), reverse=True)

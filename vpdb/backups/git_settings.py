@@ -1,8 +1,4 @@
-"""How Git shows backups, and what to do once one grows too large for it.
-
-Git calls `python -m vpdb textconv FILE` where .gitattributes says `diff=velpharma-backup` and the
-configuration names it.
-"""
+"""How Git shows backups, and what to do once one grows too large for it."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from pgseed.units import size
 LIMIT_BYTES = 50 * 1024 * 1024
 """Where GitHub starts to warn; at 100 MB it refuses the push."""
 
+# For the files of which .gitattributes says `diff=velpharma-backup`.
 DIFF_CONFIGURATION = (
     ("diff.velpharma-backup.textconv", "python -m vpdb textconv"),
     # Lines at the margin name a row; git shows the nearest one above each change.
@@ -28,14 +25,14 @@ def size_advice(path: Path, size_bytes: int) -> str:
     if size_bytes <= LIMIT_BYTES:
         return ""
     name = path.as_posix()
-    packed = f"{name}.zst" if path.suffix == ".sql" else ""
     ways = [
         "Git LFS:\n"
         "    git lfs install\n"
         f'    git lfs track "{name}"\n'
         f"    git add .gitattributes {name}"
     ]
-    if packed:
+    if path.suffix == ".sql":
+        packed = f"{name}.zst"
         ways.append(
             "a compressed file, some 5 to 10 times smaller, but without a readable `git diff`:\n"
             f"    python -m vpdb dump --out {packed}\n"

@@ -12,10 +12,7 @@ _TIMEOUT_S = 300
 
 
 def stable_part(text: str) -> str:
-    """What pg_dump writes between its first and its last comments.
-
-    The first ones hold the versions and \\restrict with a random key, the last ones \\unrestrict.
-    """
+    """What pg_dump writes between its first comments and its last, which hold what varies."""
     start = text.find("\nSET ") + 1
     end = text.rfind(_END)
     return text[start : end if end >= 0 else len(text)].strip("\n") + "\n\n\n"

@@ -80,17 +80,20 @@ def dump_live(
         options = DumpOptions(schema_columns(server, settings, progress), notes=notes)
     options = replace(options, oid=wish.database, progress=progress)
     written = dump(server, name, target, schema=schema, options=options)
-    why_not = _why_not_adopted(settings, target, full=wish.full)
-    if not why_not:
+    if wish.full or target != settings.backup:
+        why_not = f"the settings load {settings.backup.name}"
+    elif settings.source not in ("auto", "backup"):
+        why_not = f"the setting source says {settings.source}"
+    else:
         content = choose_content(settings.project_dir, settings)
         why_not = live.adopt_dump(content.seed, written.database, horizon)
     copy, removed = None, tuple[str, ...]()
     # Of an unchanged dump the newest copy is there; another one would only push an older one out.
     if not wish.out and written.changed:
         copy, removed = _keep(target, settings, now, full=wish.full)
-    size_bytes = written.backup.size_bytes
-    advice = "" if wish.full else size_advice(_shown(target, settings), size_bytes)
-    return Dumped(written.backup, written.changed, not why_not, why_not, copy, removed, advice)
+    backup = written.backup
+    advice = "" if wish.full else size_advice(_shown(target, settings), backup.size_bytes)
+    return Dumped(backup, written.changed, not why_not, why_not, copy, removed, advice)
 
 
 def _is_newer(live: LiveDatabase, settings: Settings, team: Path) -> bool:
@@ -118,14 +121,6 @@ def target_of_team(settings: Settings) -> Path:
     if date_of(settings.backup.name) is None:
         return settings.backup
     return settings.project_dir / str(project_defaults(settings.project_dir)[1]["backup"])
-
-
-def _why_not_adopted(settings: Settings, target: Path, *, full: bool) -> str:
-    if full or target != settings.backup:
-        return f"the settings load {settings.backup.name}"
-    if settings.source not in ("auto", "backup"):
-        return f"the setting source says {settings.source}"
-    return ""
 
 
 def _keep(

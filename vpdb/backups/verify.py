@@ -23,10 +23,6 @@ from vpdb.content import Content, choose_content
 from vpdb.live import live_database
 
 
-class VerifyFailed(SeedError):
-    """The backup restored, but not to what it says."""
-
-
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A backup that passed: what it restored to, and how long that took."""
@@ -39,11 +35,7 @@ class Verified:
 
 
 def verify(server: Server, settings: Settings, path: Path, progress: Progress = quiet) -> Verified:
-    """Restore a backup into a throw-away database, check it, dump it again and compare.
-
-    Raises BackupRefused, VerifyFailed, or what the restoring raises; the live database is not
-    touched by any of it.
-    """
+    """Restore a backup aside, check it, dump it again and compare. Raises SeedError."""
     started = time.monotonic()
     with restored(server, settings, path, progress) as (database, content):
         restore_s = time.monotonic() - started
@@ -57,14 +49,19 @@ def verify(server: Server, settings: Settings, path: Path, progress: Progress = 
             counts = count_rows(connection, read_tables(connection))
             cursor.execute(query("verify_constraints"), {"schema": settings.db_schema})
             ((constraints, not_validated, broken),) = cursor.fetchall()
-        _check_counts(path, backup, counts)
+        wrong = [
+            f"{name} has {counts[name]} rows instead of {rows}"
+            for name, rows in backup.tables.items()
+            if counts.get(name, rows) != rows
+        ]
+        if wrong:
+            raise SeedError(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
         if not_validated or broken:
-            raise VerifyFailed(
+            raise SeedError(
                 f"failed to verify {path}: these do not hold for every row:"
                 f" {', '.join([*not_validated, *broken])}. Mend postgres/init/ or the backup"
             )
         _compare(server, settings, database, backup, progress)
-        # The constraints of the schema, and all rows of the file: nothing else can be missing.
         rows = {name: counts[name] for name in backup.tables}
     return Verified(backup, rows, constraints, restore_s, time.monotonic() - started)
 
@@ -80,28 +77,14 @@ def restored(
         yield database, content
 
 
-def _check_counts(path: Path, backup: Backup, counts: Mapping[str, int]) -> None:
-    wrong = [
-        f"{name} has {counts.get(name, 0)} rows instead of {rows}"
-        for name, rows in backup.tables.items()
-        if name in counts and counts[name] != rows
-    ]
-    if wrong:
-        raise VerifyFailed(f"failed to verify {path}: {', '.join(wrong)}. Get the file again")
-
-
 def _compare(
     server: Server, settings: Settings, database: str, backup: Backup, progress: Progress
 ) -> None:
     """Dump the restored database and compare: what went in comes out."""
     with tempfile.TemporaryDirectory(prefix="vpdb-verify-") as folder:
-        again = dump(
-            server,
-            database,
-            Path(folder) / "again.sql",
-            schema=settings.db_schema,
-            options=DumpOptions(progress=progress),
-        ).backup
+        file, options = Path(folder) / "again.sql", DumpOptions(progress=progress)
+        schema = settings.db_schema
+        again = dump(server, database, file, schema=schema, options=options).backup
         if again.data_hash == backup.data_hash:
             return
         # Written by pg_dump, perhaps: other order, other columns' order, the same rows.
@@ -109,7 +92,7 @@ def _compare(
         # A column that the backup lacks has its default now, which is no fault of either.
         if any(table.added or table.removed or table.changed for table in difference.tables):
             words = "; ".join(line.strip() for line in describe(difference)[:4])
-            raise VerifyFailed(
+            raise SeedError(
                 f"failed to verify {backup.path}: restored and dumped again it differs: {words}."
                 " See whether a trigger or a default of postgres/init/ changes rows"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 LIVE = "live"
 DIFFERENT = 3
-PIPE_WIDTH = 200
-"""Columns that a table may take when nobody's terminal limits it."""
-_REMARK = 16
-"""Columns that what is said last of a backup needs at least."""
+PIPE_WIDTH = 200  # columns that a table may take when nobody's terminal limits it
+_REMARK = 16  # columns that what is said last of a backup needs at least
 
 
 def textconv(
@@ -122,14 +120,12 @@ def diff(
         _read(settings, old, progress) as before,
         _read(settings, new, progress) as after,
     ):
-        found = compare_backups(
-            before, after, keys=_keys(settings), examples=examples, progress=progress
-        )
+        keys = _keys(settings)
+        found = compare_backups(before, after, keys=keys, examples=examples, progress=progress)
     if as_json:
         print_json(asdict(found))
     else:
-        for line in describe(found):
-            typer.echo(line)
+        typer.echo("\n".join(describe(found)))
     if not found.is_empty:
         raise typer.Exit(DIFFERENT)
 
@@ -148,14 +144,10 @@ def _read(settings: Settings, name: str, progress: Progress) -> Iterator[Backup]
     from pgseed.dumping import DumpOptions, dump
 
     server = server_of(settings)
+    schema, options = settings.db_schema, DumpOptions(progress=progress)
     with tempfile.TemporaryDirectory(prefix="vpdb-diff-") as folder:
-        yield dump(
-            server,
-            settings.database,
-            Path(folder) / "live.sql",
-            schema=settings.db_schema,
-            options=DumpOptions(progress=progress),
-        ).backup
+        file = Path(folder) / "live.sql"
+        yield dump(server, settings.database, file, schema=schema, options=options).backup
 
 
 def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
@@ -173,11 +165,9 @@ def _keys(settings: Settings) -> Mapping[str, Sequence[str]] | None:
 
 def _loaded_content(settings: Settings) -> str:
     from vpdb.live import live_database
-    from vpdb.server.find import find_server
 
     try:
-        server = find_server(settings.container, settings.stack, timeout_s=1.0)
-        stamp = live_database(server, settings).stamp()
+        stamp = live_database(server_of(settings, timeout_s=1.0), settings).stamp()
     except SeedError:
         return ""
     return stamp.content_id if stamp else ""
@@ -187,7 +177,7 @@ def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, obj
     """Describe a backup; its content id is the one that loading it would give."""
     from vpdb.content import empty_seed
 
-    content = ""
+    content = None
     if not one.problem:
         content = empty_seed(settings.project_dir, settings).id_with(one.data_hash)
     return {
@@ -196,10 +186,10 @@ def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, obj
         "kind": one.kind or None,
         "size_bytes": one.size_bytes,
         "rows": one.rows,
-        "content_id": content or None,
+        "content_id": content,
         "problem": one.problem or None,
         "current": one.path == settings.backup,
-        "loaded": bool(content) and content == loaded,
+        "loaded": content == loaded,
     }
 
 
@@ -228,8 +218,8 @@ def _print_table(table: Sequence[tuple[str, ...]]) -> None:
     if sum(widths) + _REMARK <= screen.width:
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for head in heads:
-            right = head in ("size", "rows")
-            grid.add_column(head, justify="right" if right else "left", overflow="fold")
+            side: Literal["left", "right"] = "right" if head in ("size", "rows") else "left"
+            grid.add_column(head, justify=side, overflow="fold")
         for cells in table:
             grid.add_row(*cells)
         screen.print(grid)

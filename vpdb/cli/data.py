@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from pgseed.progress import Progress
 
 DATA_DIR = Path("data")
-
-
-class NothingToLoad(SeedError):
-    """There are no CSVs."""
 
 
 def load(
@@ -53,42 +49,29 @@ def load(
     """
     settings = settings_of(stack)
     with working() as progress:
-        result = run_load(
-            settings,
-            files or [],
-            progress,
-            dry_run=dry_run,
-            max_rejected=max_rejected,
-            encoding=encoding,
-        )
+        options = {"reject_limit": max_rejected, "dry_run": dry_run, "encoding": encoding}
+        result = run_load(settings, files or [], progress, **options)
     if as_json:
         print_json(_document(result))
     else:
-        for line in describe(result):
-            typer.echo(line)
+        typer.echo("\n".join(describe(result)))
     if not result.within_limit:
         raise typer.Exit(1)
 
 
 def run_load(
-    settings: Settings,
-    files: list[Path],
-    progress: Progress,
-    *,
-    dry_run: bool = False,
-    max_rejected: int = 0,
-    encoding: str | None = None,
+    settings: Settings, files: list[Path], progress: Progress, **options: Any
 ) -> LoadResult:
     """Load files into the live database, those in data/ unless others are named.
 
-    Raises NothingToLoad without any.
+    `options` are those of LoadOptions. Raises SeedError without any file.
     """
     from master_data.csv_file import find_files
 
     folder = settings.project_dir / DATA_DIR
     paths = files or find_files(folder)
     if not paths:
-        raise NothingToLoad(
+        raise SeedError(
             f"failed to load: there are no CSVs in {DATA_DIR}/. Put them there, or name files;"
             " `python -m vpdb generate` makes some to try with"
         )
@@ -96,10 +79,8 @@ def run_load(
     with finding_server(settings) as found:
         from master_data.load import LoadOptions, MasterDataLoad
 
-        options = LoadOptions(
-            settings.db_schema, folder / "rejected", max_rejected, dry_run, encoding
-        )
-        prepared = MasterDataLoad(paths, options)
+        wanted = LoadOptions(settings.db_schema, folder / "rejected", **options)
+        prepared = MasterDataLoad(paths, wanted)
         with found().session(settings.database, purpose="load CSVs") as connection:
             return prepared.run(connection, progress)
 
@@ -119,16 +100,13 @@ def describe(result: LoadResult) -> list[str]:
         lines += [f"  {example}" for example in each.examples]
         if each.rejected_file:
             lines.append(f"  all of them: {each.rejected_file}")
-    return [*lines, _verdict(result)]
-
-
-def _verdict(result: LoadResult) -> str:
+    verdict = "dry run: nothing was written" if result.options.dry_run else "loaded"
     if not result.within_limit:
-        return (
+        verdict = (
             f"nothing was loaded: {result.rejected} rows are bad, {result.options.reject_limit} are"
             " allowed. Mend them, or allow more with --max-rejected"
         )
-    return "dry run: nothing was written" if result.options.dry_run else "loaded"
+    return [*lines, verdict]
 
 
 def generate(
@@ -181,9 +159,5 @@ def _document(result: LoadResult) -> dict[str, object]:
         }
         for each in result.files
     ]
-    return {
-        "committed": result.committed,
-        "dry_run": result.options.dry_run,
-        "rejected": result.rejected,
-        "files": files,
-    }
+    outcome = {"committed": result.committed, "dry_run": result.options.dry_run}
+    return {**outcome, "rejected": result.rejected, "files": files}

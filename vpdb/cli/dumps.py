@@ -50,8 +50,7 @@ def dump(
     wish = DumpWish(out, full, over_newer=over_newer)
     with working() as progress:
         done = dump_live(server_of(settings), settings, wish, progress)
-    for line in told(done):
-        typer.echo(line)
+    typer.echo("\n".join(told(done)))
     if lfs:
         _keep_in_lfs(settings, target_of_team(settings))
     elif done.advice:
@@ -84,15 +83,9 @@ def verify(
     with working() as progress:
         found = restore_and_compare(server, settings, path, progress)
     if as_json:
-        print_json(
-            {
-                "file": str(path),
-                "rows": dict(found.rows),
-                "constraints": found.constraints,
-                "restore_s": round(found.restore_s, 2),
-                "total_s": round(found.total_s, 2),
-            }
-        )
+        times = {"restore_s": round(found.restore_s, 2), "total_s": round(found.total_s, 2)}
+        held = {"rows": dict(found.rows), "constraints": found.constraints}
+        print_json({"file": str(path), **held, **times})
         return
     typer.echo(
         f"{path.name} restores: {count(sum(found.rows.values()))} rows in {len(found.rows)} tables,"

@@ -66,8 +66,7 @@ def release(
         released = engine.make_release(
             server, settings, plan, lambda paths: _load(settings, paths, progress), progress
         )
-    for line in told(released):
-        typer.echo(line)
+    typer.echo("\n".join(told(released)))
     if commit:
         made = engine.commit(settings, released)
         typer.echo(f"committed as {made}" if made else "nothing to commit: the backup is the same")
@@ -108,8 +107,7 @@ def _load(settings: Settings, paths: Sequence[Path], progress: Progress) -> None
             f" Move it out of {DATA_DIR}/, or set `loader`"
         )
     result = run_load(settings, list(paths), progress)
-    for line in describe(result):
-        typer.echo(line)
+    typer.echo("\n".join(describe(result)))
     if not result.committed:
         raise ReleaseFailed(
             f"failed to load the CSVs: {result.rejected} rows are bad. Mend them (data/rejected/"
