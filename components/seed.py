@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 # never stored in the state, so their presence always causes it.
 # A killed release has left bulk mode on: an update ends that.
 INTERRUPTED = "interruptedRelease"
-# The live database holds something else than the files want, whatever the state says: load.
+# The live database holds something else than the files want, whatever the state says: load. The
+# value says when that was seen, and the outputs keep it: where the container is to be replaced,
+# Pulumi asks about the former inputs once more, and what was done is not to be done again.
 HOLDS = "serverHolds"
+DONE = "serverHeld"
 # The container is stopped, paused or silent: an update starts it and waits.
 SILENT = "serverState"
 TRANSIENT = (INTERRUPTED, HOLDS, SILENT)
@@ -67,7 +70,9 @@ class SeedProvider(ResourceProvider):
         adopts it. A silent server counts as one that does not.
         """
         changed = changed_inputs(_olds, _news)
-        reloading = [key for key in (*RELOADING_INPUTS, HOLDS) if key in changed]
+        reloading = [key for key in RELOADING_INPUTS if key in changed]
+        if HOLDS in _news and _news[HOLDS] != _olds.get(DONE):
+            reloading.append(HOLDS)
         if reloading == ["contentId"]:
             # The engine takes as long to show the mark as what follows takes to be imported.
             seeing = ThreadPoolExecutor(1, "see server").submit(sight, _news["container"])
@@ -159,5 +164,6 @@ def changed_inputs(olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
 
 
 def kept(props: dict[str, Any]) -> dict[str, Any]:
-    """Give what becomes part of the state."""
-    return {key: value for key, value in props.items() if key not in TRANSIENT}
+    """Return what becomes part of the state."""
+    done = {DONE: props[HOLDS]} if HOLDS in props else {}
+    return {key: value for key, value in props.items() if key not in TRANSIENT} | done

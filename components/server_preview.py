@@ -8,6 +8,7 @@ import pulumi
 
 from components.seed import HOLDS, INTERRUPTED
 from pgseed.databases.retention import Policy, pushed_out
+from pgseed.databases.stamp import now
 from pgseed.errors import SeedError
 from pgseed.live.status import Status
 from pgseed.server import Server
@@ -32,7 +33,8 @@ async def look_and_tell(server: Server, settings: Settings, content: Content) ->
     for line in remarks(status.data):
         pulumi.info(line)
     interrupted = bulk.interrupted(status.bulk_mode, settings)
-    return {INTERRUPTED: interrupted, HOLDS: status.out_of_step}
+    holds = f"{status.out_of_step} at {now()}" if status.out_of_step else ""
+    return {INTERRUPTED: interrupted, HOLDS: holds}
 
 
 def describe_bulk_mode(mode: bulk.BulkMode | None, settings: Settings) -> str:

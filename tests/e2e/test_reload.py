@@ -94,7 +94,8 @@ def test_another_port_and_password_reload_nothing(project: Project) -> None:
     old_port, project.port = project.port, free_port()
     try:
         project.configure()
-        assert project.plan().operations[SEED] == "update"
+        plan = project.plan()
+        assert plan.operations[SEED] == "update", plan.text
         project.pulumi("config", "set", "--secret", "password", password, "--stack", project.stack)
         project.up()
         assert stamp_of(project, password=password) == loaded

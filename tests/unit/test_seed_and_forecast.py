@@ -130,7 +130,10 @@ def test_another_content_on_the_server_is_loaded_over_whatever_the_state_says(
     state = provider.create(seen).outs or {}
     assert calls == ["load"]
     assert provider.diff("id", state, OLD).changes is False
-    assert provider.diff("id", state, seen).replaces == ["serverHolds"]
+    later = {**seen, "serverHolds": "content 0123456789ab at another time"}
+    assert provider.diff("id", state, later).replaces == ["serverHolds"]
+    # Where its container has to be replaced, the engine asks about the former inputs.
+    assert provider.diff("id", state, {**seen, "containerId": "another"}).replaces == []
 
 
 def test_a_stopped_server_is_started_by_an_update(monkeypatch: pytest.MonkeyPatch) -> None:
