@@ -10,8 +10,8 @@ from components.optional_resources import declare_wishes
 from components.preview import begin_to_find, container_mark, describe_reload, refuse_taken_port
 from components.seed import Seed, SeedArgs
 from components.server import PostgresServer, PostgresServerArgs, local_engine
-from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
-from vpdb.content import choose_content
+from components.stack_settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
+from vpdb.seed_source import choose_content
 
 # A bad setting, a bad backup, no Docker: refused here, before any resource is touched.
 with as_run_errors():

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
-from components.settings import PROJECT_DIR
+from components.stack_settings import PROJECT_DIR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

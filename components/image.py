@@ -35,7 +35,7 @@ class ImageBuildProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Invoked when the tag is new to this stack, or `read` found the image gone."""
-        from components.settings import PROJECT_DIR
+        from components.stack_settings import PROJECT_DIR
         from vpdb import image
 
         with as_provider_errors():

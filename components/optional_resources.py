@@ -8,7 +8,7 @@ import pulumi
 
 from components.seed import Seed
 from components.server import PostgresServer
-from vpdb.config import PASSWORD_VARIABLE, Settings
+from vpdb.settings import PASSWORD_VARIABLE, Settings
 
 
 def declare_wishes(settings: Settings, server: PostgresServer, seed: Seed) -> None:

@@ -9,7 +9,7 @@ import pulumi
 from components.seed import Seed
 from components.server import PostgresServer
 from vpdb import connection
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 
 def export(settings: Settings, server: PostgresServer, seed: Seed) -> None:

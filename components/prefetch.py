@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from pgseed.errors import SeedError
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
-    from vpdb.content import Content
+    from vpdb.seed_source import Content
     from vpdb.server.docker_server import DockerServer
 
 # A larger backup takes longer than the start it gets; its progress belongs to the seed. In bytes.
@@ -39,8 +39,8 @@ def _prepare(finding: Future[DockerServer], settings: Settings, content: Content
         # Whoever found it has imported these.
         import psycopg2
 
-        from vpdb.content import seed_with_commit
         from vpdb.live import live_database
+        from vpdb.seed_source import seed_with_commit
 
         with suppress(psycopg2.Error):
             seed = seed_with_commit(settings.project_dir, content.seed)

@@ -13,11 +13,11 @@ from components.seed import SILENT
 from components.server import CONTAINER_PORT, MARK_LABEL
 from pgseed.errors import SeedError, ServerUnreachable
 from vpdb import docker
-from vpdb.config import Settings
 from vpdb.server.server_probe import sight
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
-    from vpdb.content import Content
+    from vpdb.seed_source import Content
     from vpdb.server.docker_server import DockerServer
 
 # A server that does not answer at once is not waited for; in seconds.

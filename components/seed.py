@@ -18,11 +18,11 @@ from pulumi.dynamic import (
 )
 
 from components.errors import as_provider_errors
-from vpdb.config import Settings
 from vpdb.server.server_probe import sight
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
-    from vpdb.content import Content
+    from vpdb.seed_source import Content
 
 # What planning saw of the server. These inputs are there only where something has to be done, and
 # never stored in the state, so their presence always causes it.

@@ -8,19 +8,19 @@ from typing import Any
 
 from pulumi.dynamic.config import Config
 
-from components.settings import PROJECT_DIR
+from components.stack_settings import PROJECT_DIR
 from pgseed.errors import BackupRefused, SeedError
 from pgseed.live.replace import LoadResult
 from pgseed.progress import print_lines
 from pgseed.seed import PlannedSeed, Seed
 from vpdb import docker
-from vpdb.config import Settings, project_defaults
-from vpdb.content import choose_content, seed_with_commit
 from vpdb.live import live_database
+from vpdb.seed_source import choose_content, seed_with_commit
 from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
 from vpdb.server.password import ensure_password
 from vpdb.server.server_probe import Sighting
+from vpdb.settings import Settings, project_defaults
 
 # While planning nobody waits for a server that is silent; in seconds.
 PLANNING_TIMEOUT_S = 1.0

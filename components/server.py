@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from vpdb.config import Settings
 from vpdb.docker import active_endpoint
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     import pulumi_docker as docker

@@ -13,8 +13,8 @@ from pgseed.errors import SeedError
 from pgseed.live.status import Status
 from pgseed.server import Server
 from vpdb import bulk
-from vpdb.config import Settings
-from vpdb.content import Content
+from vpdb.seed_source import Content
+from vpdb.settings import Settings
 from vpdb.stack_status import look_at
 
 

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _READ_SETTINGS = """
 import json, sys
 from pathlib import Path
-from vpdb.config import load_settings
+from vpdb.settings import load_settings
 from pgseed.errors import SeedError
 try:
     s = load_settings(Path(sys.argv[1]), sys.argv[2] or None)

@@ -20,9 +20,9 @@ from pgseed.errors import ScriptFailed, SeedError
 from pgseed.progress import Progress, quiet
 from pgseed.server import MAINTENANCE_DATABASE, Connection, Server, pg_errors_as
 from pgseed.units import duration
-from vpdb.config import Settings
 from vpdb.live import live_database
 from vpdb.queries import query
+from vpdb.settings import Settings
 
 ON_SCRIPT = Path("data/optimize-for-bulk-insert.sql")
 OFF_SCRIPT = Path("data/restore-after-bulk-insert.sql")

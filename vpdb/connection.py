@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 PLACEHOLDER = "YOUR_PASSWORD"
 """Stands where a password would, unless the caller asks for the real one."""

@@ -8,7 +8,7 @@ from pgseed.databases.retention import Policy
 from pgseed.live.database import LiveDatabase
 from pgseed.progress import Progress, quiet
 from pgseed.server import Server
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 BULK_MODE_NOTE = "velpharma.bulk_mode"
 

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 
 from pgseed.errors import SeedError
 from vpdb import connection
-from vpdb.config import ENCRYPTED, PASSWORD_VARIABLE, Settings
 from vpdb.errors import SettingRefused
+from vpdb.settings import ENCRYPTED, PASSWORD_VARIABLE, Settings
 
 _EXAMPLE = "dotnet run --project ../VelLoader -- --host {host} --port {port}"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]*)\}")

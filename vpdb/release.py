@@ -26,8 +26,8 @@ from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
 from pgseed.units import count
 from vpdb import bulk
 from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, target_of_team
-from vpdb.config import Settings
 from vpdb.server.docker_server import DockerServer
+from vpdb.settings import Settings
 
 DATA_DIR = Path("data")
 Load = Callable[[Sequence[Path]], None]

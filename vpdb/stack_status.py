@@ -9,9 +9,9 @@ from pgseed.errors import SeedError
 from pgseed.live.status import Status
 from pgseed.server import Server
 from vpdb import bulk
-from vpdb.config import Settings
-from vpdb.content import Content
 from vpdb.live import live_database
+from vpdb.seed_source import Content
+from vpdb.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

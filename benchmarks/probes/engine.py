@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from vpdb.config import load_settings
-from vpdb.content import choose_content
 from vpdb.live import live_database
+from vpdb.seed_source import choose_content
 from vpdb.server.find import find_server
+from vpdb.settings import load_settings
 
 
 def main(folder: Path, stack: str) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg2
 
-from vpdb.config import BASE_IMAGE_VARIABLE, project_defaults
 from vpdb.image import content_tag
+from vpdb.settings import BASE_IMAGE_VARIABLE, project_defaults
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BACKUP = "backups/production_backup_data_only.sql"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pgseed.errors import SeedError
 from tests.support.server import settings_for
-from vpdb.content import choose_content
 from vpdb.live import live_database
+from vpdb.seed_source import choose_content
 from vpdb.server.find import find_server
 
 

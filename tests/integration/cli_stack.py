@@ -24,11 +24,11 @@ import psycopg2
 from pgseed.live.replace import LoadResult
 from tests.support import memory
 from tests.support.server import CHECKOUT, free_port, image_tag, wait_for
-from vpdb.config import Settings, load_settings
-from vpdb.content import choose_content
 from vpdb.live import live_database
+from vpdb.seed_source import choose_content
 from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
+from vpdb.settings import Settings, load_settings
 
 PASSWORD = "velpharma"
 

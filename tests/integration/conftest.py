@@ -24,10 +24,10 @@ from tests.support.contents import ask, databases_of, spares_of
 from tests.support.schemas import ROWS, SCHEMA
 from tests.support.server import CHECKOUT, running_server, settings_for
 from vpdb import docker
-from vpdb.config import Settings
-from vpdb.content import INIT_DIR, Content, choose_content, seed_with_commit
 from vpdb.live import live_database
+from vpdb.seed_source import INIT_DIR, Content, choose_content, seed_with_commit
 from vpdb.server.docker_server import DockerServer
+from vpdb.settings import Settings
 
 
 @pytest.fixture(scope="session")

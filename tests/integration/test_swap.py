@@ -20,9 +20,9 @@ from tests.integration.cli_stack import wait_until
 from tests.integration.conftest import Stack
 from tests.support.contents import ask, databases_of, rows_of
 from tests.support.server import CHECKOUT
-from vpdb.config import project_defaults
-from vpdb.content import Content
+from vpdb.seed_source import Content
 from vpdb.server.docker_server import DockerServer
+from vpdb.settings import project_defaults
 
 
 def test_a_first_load_is_built_and_the_second_adopts_it(stack: Stack) -> None:

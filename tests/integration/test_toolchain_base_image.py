@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from toolchain.base_image import VARIABLE, chosen
-from vpdb.config import project_defaults
+from vpdb.settings import project_defaults
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY = "PostgreSQL init process complete; ready for start up"

@@ -13,9 +13,9 @@ from pathlib import Path
 from pgseed.errors import ServerUnreachable
 from tests.support import memory
 from vpdb import docker, image
-from vpdb.config import Settings, load_settings
 from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
+from vpdb.settings import Settings, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REAL_BACKUP = CHECKOUT / "backups" / "production_backup_data_only.sql"
@@ -103,6 +103,6 @@ def settings_for(server: DockerServer, project_dir: Path, **changes: object) -> 
 
 
 def _defaults(project_dir: Path) -> dict[str, object]:
-    from vpdb.config import project_defaults
+    from vpdb.settings import project_defaults
 
     return project_defaults(project_dir)[1]

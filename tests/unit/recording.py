@@ -11,7 +11,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, set_all_config
 from pulumi.runtime.mocks import MockMonitor, set_mocks
 from pulumi.runtime.rpc import unwrap_rpc_secret
 
-from vpdb.config import project_defaults
+from vpdb.settings import project_defaults
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # the engine's mark of a secret value
 
@@ -66,7 +66,7 @@ def record(
     stack: str = "unit",
 ) -> Recording:
     """Run a program against the recording engine and give the record."""
-    from components.settings import PROJECT_DIR
+    from components.stack_settings import PROJECT_DIR
 
     project, defaults = project_defaults(PROJECT_DIR)
     values = {key: str(value) for key, value in {**defaults, **(config or {})}.items()}

@@ -21,8 +21,8 @@ from vpdb.cli import app as cli
 from vpdb.cli import common
 from vpdb.cli.access import load_lines
 from vpdb.cli.status import row_changes
-from vpdb.config import Settings, load_settings
 from vpdb.errors import GuardRefused
+from vpdb.settings import Settings, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS = load_settings(CHECKOUT, "dev")

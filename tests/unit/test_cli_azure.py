@@ -14,7 +14,7 @@ from vpdb.azure.explain import explain
 from vpdb.azure.production import Probe, Production, refusal
 from vpdb.azure.roots import read_roots
 from vpdb.azure.schema import as_schema, differences
-from vpdb.config import load_settings
+from vpdb.settings import load_settings
 
 SETTINGS = load_settings(Path(__file__).resolve().parents[2], "dev")
 PRODUCTION = Production(SETTINGS, "s3cret", b"roots")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from vpdb import loader
-from vpdb.config import Settings, load_settings
 from vpdb.errors import SettingRefused
+from vpdb.settings import Settings, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRET = "s3cr et;'x"

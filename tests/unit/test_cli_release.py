@@ -12,7 +12,7 @@ import pytest
 from pgseed.dumping import dump_text, read_notes
 from vpdb import bulk, release
 from vpdb.backups.team_dump import target_of_team
-from vpdb.config import Settings, load_settings
+from vpdb.settings import Settings, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 A, B = "a" * 64, "b" * 64

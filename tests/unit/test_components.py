@@ -12,7 +12,7 @@ from pulumi.dynamic import ResourceProvider
 from components.image import ImageBuildProvider, PostgresImage, PostgresImageArgs
 from components.outputs import replace_command
 from components.server import PostgresServer, PostgresServerArgs
-from components.settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
+from components.stack_settings import PROJECT_DIR, read_settings, warn_of_shared_wishes
 from tests.unit.recording import Recording, record
 from vpdb.errors import SettingRefused
 from vpdb.image import content_tag

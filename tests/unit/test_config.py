@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vpdb.config import Settings, find_stack, load_settings, project_defaults
 from vpdb.errors import SettingRefused
+from vpdb.settings import Settings, find_stack, load_settings, project_defaults
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 

@@ -11,8 +11,8 @@ import pytest
 
 from pgseed.errors import BackupRefused, FileMissing, SeedError
 from pgseed.seed import Seed
-from vpdb.config import Settings, project_defaults
-from vpdb.content import SEED_SQL, Content, choose_content, choose_source
+from vpdb.seed_source import SEED_SQL, Content, choose_content, choose_source
+from vpdb.settings import Settings, project_defaults
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEADER = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"

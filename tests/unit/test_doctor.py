@@ -15,7 +15,6 @@ import pytest
 from pgseed.databases.stamp import Stamp
 from tests.support.pulumi_lock import write_lock
 from toolchain.stack_lock import Holder, Lock, judged
-from vpdb.config import Settings, load_settings
 from vpdb.doctor import docker, files, pulumi, server
 from vpdb.doctor.docker import last_words
 from vpdb.doctor.examination import CHECKS, judge
@@ -39,6 +38,7 @@ from vpdb.doctor.fixes import FIXES
 from vpdb.doctor.ports import look_at_port
 from vpdb.doctor.pulumi import look_at_state, pending
 from vpdb.doctor.server import slow_loader, wanted_version
+from vpdb.settings import Settings, load_settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS: Settings = load_settings(CHECKOUT, "dev")

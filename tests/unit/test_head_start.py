@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 
 from components import prefetch as head_start
-from components.settings import PROJECT_DIR
+from components.stack_settings import PROJECT_DIR
 from pgseed.errors import BackupRefused, SeedError, ServerUnreachable
 from pgseed.seed import Seed
-from vpdb.config import load_settings
+from vpdb.settings import load_settings
 
 SEED = Seed(schema_files=(), owner="velpharma")
 SMALL = SimpleNamespace(seed=SEED, backup=SimpleNamespace(uncompressed_bytes=9_000_000))

@@ -10,16 +10,16 @@ import pytest
 from components import seed_engine as seed_actions
 from components.seed import Seed, SeedArgs, SeedProvider
 from components.server_preview import describe_bulk_mode, remarks, warnings
-from components.settings import PROJECT_DIR, read_settings
+from components.stack_settings import PROJECT_DIR, read_settings
 from pgseed.changes.local_changes import Changes, TableChange
 from pgseed.databases.stamp import Database, Stamp
 from pgseed.live.status import Status
 from pgseed.seed import Seed as Content
 from tests.unit.recording import Recording, record
 from vpdb import bulk
-from vpdb.config import Settings, project_defaults
-from vpdb.content import choose_content
+from vpdb.seed_source import choose_content
 from vpdb.server.server_probe import Sighting
+from vpdb.settings import Settings, project_defaults
 
 OLD: dict[str, Any] = {
     "__provider": "x",

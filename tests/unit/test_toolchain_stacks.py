@@ -8,8 +8,8 @@ import pytest
 
 from toolchain.console import SetupFailed
 from toolchain.stacks import Pulumi, checked_name, checked_port, ports_put_down
-from vpdb.config import checked_stack_name
 from vpdb.errors import SettingRefused
+from vpdb.settings import checked_stack_name
 
 PROJECT = Path(__file__).resolve().parents[2]
 

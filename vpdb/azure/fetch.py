@@ -20,8 +20,8 @@ from vpdb.azure.production import Production, ProductionFailed, client_version, 
 from vpdb.backups.dated_copies import keep_dated_copy
 from vpdb.backups.team_dump import schema_columns
 from vpdb.backups.verify import restored
-from vpdb.config import Settings
 from vpdb.server.docker_server import DockerServer
+from vpdb.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

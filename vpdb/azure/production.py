@@ -15,8 +15,8 @@ from pgseed.errors import SeedError
 from pgseed.server import psql_command
 from vpdb import docker
 from vpdb.azure.explain import explain
-from vpdb.config import Settings
 from vpdb.queries import query
+from vpdb.settings import Settings
 
 # Runs in the container, fed with the roots, then (after a line that ends them) the script for psql.
 # The roots go to a file because libpq takes nothing else; it is gone when the command ends.

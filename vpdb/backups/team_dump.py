@@ -16,10 +16,10 @@ from pgseed.progress import Progress, quiet
 from vpdb.backups.dated_copies import date_of, dated_name, keep_dated_copy, thin_out
 from vpdb.backups.git_settings import size_advice
 from vpdb.backups.schema_part import container_schema
-from vpdb.config import Settings, project_defaults
-from vpdb.content import READINGS, choose_content, empty_seed
 from vpdb.live import live_database
+from vpdb.seed_source import READINGS, choose_content, empty_seed
 from vpdb.server.docker_server import DockerServer
+from vpdb.settings import Settings, project_defaults
 
 FULL_NAME = "production_backup.sql"
 """What a full dump's dated name is made from."""

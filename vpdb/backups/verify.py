@@ -18,9 +18,9 @@ from pgseed.errors import SeedError
 from pgseed.progress import Progress, quiet
 from pgseed.queries import query
 from pgseed.server import Server, pg_errors_as
-from vpdb.config import Settings
-from vpdb.content import Content, choose_content
 from vpdb.live import live_database
+from vpdb.seed_source import Content, choose_content
+from vpdb.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

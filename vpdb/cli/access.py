@@ -12,7 +12,7 @@ import typer
 
 from pgseed.errors import SeedError, ServerUnreachable
 from vpdb.cli.common import Stack, settings_of
-from vpdb.config import ENCRYPTED
+from vpdb.settings import ENCRYPTED
 
 LOAD_MARK = "vpdb@"
 """In the log, every line of this project's own sessions names their role so (log_line_prefix)."""

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from pgseed.errors import SeedError, ServerUnreachable
-from vpdb import config
 
 # Every command in the order of the help: its module in this package, and its panel. Only the module
 # of the command that is run is imported; for help, and for what is no command, all are.
@@ -85,7 +84,7 @@ def every_command(
                 4 local changes   5 not reachable       130 interrupted
     """
     if stack:
-        os.environ[config.STACK_VARIABLE] = config.checked_stack_name(stack)
+        os.environ[settings.STACK_VARIABLE] = settings.checked_stack_name(stack)
 
 
 def main(args: Sequence[str] | None = None) -> int:

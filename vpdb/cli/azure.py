@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpdb.cli.common import NotConfirmed, Stack, Yes, psql_output, server_of, settings_of, working
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     from vpdb.azure.fetch import Fetched

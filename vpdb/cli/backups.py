@@ -22,7 +22,7 @@ from vpdb.cli.common import (
     settings_of,
     working,
 )
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     from pgseed.backup.model import Backup
@@ -175,7 +175,7 @@ def _loaded_content(settings: Settings) -> str:
 
 def _listed(settings: Settings, one: ListedBackup, loaded: str) -> dict[str, object]:
     """Describe a backup; its content id is the one that loading it would give."""
-    from vpdb.content import empty_seed
+    from vpdb.seed_source import empty_seed
 
     content = None
     if not one.problem:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pgseed.errors import SeedError
-from vpdb.config import Settings, find_project_dir, load_settings
+from vpdb.settings import Settings, find_project_dir, load_settings
 
 if TYPE_CHECKING:
     from pgseed.progress import Progress

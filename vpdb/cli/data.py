@@ -9,7 +9,7 @@ import typer
 
 from pgseed.errors import SeedError
 from vpdb.cli.common import Json, Stack, finding_server, print_json, settings_of, working
-from vpdb.config import Settings, find_project_dir
+from vpdb.settings import Settings, find_project_dir
 
 if TYPE_CHECKING:
     from master_data.load import LoadResult

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpdb.cli.common import Json, Stack, found_path, print_json, server_of, settings_of, working
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     from vpdb.backups.team_dump import Dumped

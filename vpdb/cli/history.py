@@ -18,7 +18,7 @@ from vpdb.cli.common import (
     settings_of,
     working,
 )
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     from pgseed.live.database import LiveDatabase
@@ -44,7 +44,7 @@ def reset(yes: Yes = False, stack: Stack = None) -> None:
     settings = settings_of(stack)
 
     def read() -> Seed:
-        from vpdb.content import choose_content, seed_with_commit
+        from vpdb.seed_source import choose_content, seed_with_commit
 
         content = choose_content(settings.project_dir, settings)
         return seed_with_commit(settings.project_dir, content.seed)
@@ -186,7 +186,7 @@ def _live(settings: Settings) -> LiveDatabase:
 def _wanted(settings: Settings) -> str:
     """Return the id of what the files want; "" where they give nothing to load."""
     from pgseed.errors import SeedError
-    from vpdb.content import choose_content
+    from vpdb.seed_source import choose_content
 
     try:
         return choose_content(settings.project_dir, settings).content_id

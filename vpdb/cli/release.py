@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpdb.cli.common import Stack, server_of, settings_of, working
-from vpdb.config import Settings
 from vpdb.errors import SettingRefused
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     from pgseed.progress import Progress
@@ -42,7 +42,7 @@ def release(
     """
     from pgseed.units import size
     from vpdb import release as engine
-    from vpdb.config import RELEASE_NAME
+    from vpdb.settings import RELEASE_NAME
 
     settings = settings_of(stack)
     if not RELEASE_NAME.fullmatch(name):

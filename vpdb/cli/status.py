@@ -9,8 +9,8 @@ import typer
 
 from pgseed.errors import BackupRefused, FileMissing, SeedError
 from vpdb.cli.common import Json, Stack, finding_server, hanging, print_json, settings_of
-from vpdb.config import Settings
 from vpdb.errors import SettingRefused
+from vpdb.settings import Settings
 
 if TYPE_CHECKING:
     from pgseed.databases.stamp import Database
@@ -64,7 +64,7 @@ def look(settings: Settings) -> tuple[StackStatus, SeedError | None]:
     The second value is why the files give nothing to load; None when they do.
     """
     with finding_server(settings, timeout_s=1.0) as found:
-        from vpdb.content import choose_content
+        from vpdb.seed_source import choose_content
         from vpdb.stack_status import look_at
 
         content, refusal = None, None

@@ -11,7 +11,7 @@ import typer
 
 from pgseed.errors import SeedError
 from vpdb.cli.common import Json, Stack, psql_output, server_of, settings_of
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 ANALYZE_SCRIPT = Path("data/analyze-performance.sql")
 

@@ -12,10 +12,10 @@ from pgseed import units
 from pgseed.errors import SeedError
 from toolchain.stacks import with_port
 from vpdb import docker, image
-from vpdb.config import Settings
 from vpdb.doctor.facts import ContainerState, Disk, Engine, Facts
 from vpdb.doctor.finding import UP, Finding, note, ok, skipped, trouble, unreachable, warning
 from vpdb.errors import GuardRefused
+from vpdb.settings import Settings
 
 _CLUSTER_DIRECTORY = "/var/lib/postgresql/data"
 # Words by which a line of PostgreSQL's or the image's log names a cause.

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from pgseed.errors import SeedError
 from toolchain.stacks import ports_put_down
-from vpdb.config import Settings
 from vpdb.docker import volume_exists
 from vpdb.doctor import docker, files, pulumi, server
 from vpdb.doctor.facts import Engine, Facts
 from vpdb.doctor.finding import Finding
 from vpdb.doctor.ports import look_at_port
+from vpdb.settings import Settings
 
 CHECKS: Mapping[str, Callable[[Facts], Finding]] = {
     "Docker engine": docker.check_engine,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pgseed.databases.stamp import Stamp
 from toolchain.stack_lock import Lock
-from vpdb.config import Settings
+from vpdb.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from pgseed import units
 from pgseed.backup.work_folder import leftovers
 from pgseed.errors import BackupRefused, SeedError
 from vpdb.backups.git_settings import LIMIT_BYTES
-from vpdb.config import Settings
-from vpdb.content import INIT_DIR, choose_content
 from vpdb.doctor.facts import BackupFile, Facts, Team, Wanted
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, warning
 from vpdb.git import ask_git
+from vpdb.seed_source import INIT_DIR, choose_content
+from vpdb.settings import Settings
 
 _COMPRESSED = (".gz", ".zst")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from toolchain import backend, stack_lock, tools
-from vpdb.config import Settings
 from vpdb.doctor.facts import Facts, StackState, ToolVersions
 from vpdb.doctor.finding import UP, Finding, note, ok, skipped, trouble, warning
+from vpdb.settings import Settings
 
 _PIN = re.compile(r"^([A-Za-z0-9_-]+)==([0-9.]+)", re.MULTILINE)
 # The packages that a running program needs; the ones for tests may be missing.

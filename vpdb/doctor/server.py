@@ -19,7 +19,6 @@ from pgseed.databases.work import lock_holder
 from pgseed.errors import SeedError
 from pgseed.server import MAINTENANCE_DATABASE
 from vpdb import bulk
-from vpdb.config import ENCRYPTED, Settings
 from vpdb.doctor.facts import Facts, Idler, Postgres, SlowLoader
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
 from vpdb.errors import GuardRefused
@@ -27,6 +26,7 @@ from vpdb.live import live_database
 from vpdb.queries import rows
 from vpdb.server.docker_server import DockerServer
 from vpdb.server.find import find_server
+from vpdb.settings import ENCRYPTED, Settings
 from vpdb.stamp_text import printable
 
 # Sessions write their counters at most once a second (PGSTAT_MIN_INTERVAL in pgstat.c).

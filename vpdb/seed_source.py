@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pgseed.errors import BackupRefused
 from pgseed.progress import Progress, quiet
 from pgseed.seed import Seed
-from vpdb.config import Settings, project_defaults
 from vpdb.git import ask_git
+from vpdb.settings import Settings, project_defaults
 
 if TYPE_CHECKING:
     from pgseed.backup.model import Backup

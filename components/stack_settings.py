@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime import get_config
 
-from vpdb.config import PERSONAL_KEYS, Settings, load_settings, project_defaults
+from vpdb.settings import PERSONAL_KEYS, Settings, load_settings, project_defaults
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 COMMITTED_STACK = "dev"
