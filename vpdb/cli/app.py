@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from pgseed.errors import SeedError, ServerUnreachable
+from vpdb import settings
 
 # Every command in the order of the help: its module in this package, and its panel. Only the module
 # of the command that is run is imported; for help, and for what is no command, all are.
