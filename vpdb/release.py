@@ -25,7 +25,8 @@ from pgseed.progress import Progress, quiet, while_heard
 from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
 from pgseed.units import count
 from vpdb import bulk
-from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, target_of_team
+from vpdb.backups.team_dump import Dumped, DumpWish, dump_live, refuse_newer, target_of_team
+from vpdb.live import live_database
 from vpdb.server.docker_server import DockerServer
 from vpdb.settings import Settings
 
@@ -112,6 +113,7 @@ def make_release(
     with _alone(server, plan.name) as session:
         # What is loaded into one database must not be recorded in the dump of another one.
         live = find_live(list_databases(session, settings.database))
+        refuse_newer(live_database(server, settings), settings)
         before = schema_counts(server, settings)
         with bulk_mode(server, settings, plan.name, progress):
             load([file.path for file in plan.files])

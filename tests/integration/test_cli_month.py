@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 import re
 import shlex
@@ -422,6 +423,25 @@ class TestRelease:
         stack.psql("DELETE FROM vpv4.adverse_drug_reactions")
         assert stack.vpdb("dump").returncode == 0
         assert read_notes(stack.folder / "backups" / BACKUP) == (note,)
+
+    def test_a_newer_backup_is_refused_before_anything_is_loaded(self, stack: Stack) -> None:
+        assert stack.vpdb("dump").returncode == 0
+        backup = stack.folder / "backups" / BACKUP
+        pulled = backup.read_bytes().replace(b"MF-0001", b"MF-9001", 1)
+        assert pulled != backup.read_bytes()
+        backup.write_bytes(pulled)
+        csv(stack)
+        before = stack.psql("SELECT count(*) FROM vpv4.products")
+        for command in (("release", "2027-01"), ("dump",)):
+            done = stack.vpdb(*command)
+            assert done.returncode == 1
+            assert "holds other rows than velpdevdb was loaded from" in done.stderr
+            assert backup.read_bytes() == pulled
+        assert stack.psql("SELECT count(*) FROM vpv4.products") == before
+        assert bulk_mode(stack) is None
+        assert stack.vpdb("dump", "--over-newer").returncode == 0
+        copies = [gzip.decompress(path.read_bytes()) for path in backup.parent.glob("*_2*.sql.gz")]
+        assert pulled in copies, "what was replaced is kept under its date"
 
     def test_without_csvs_nothing_happens(self, stack: Stack) -> None:
         done = self.release(stack)

@@ -63,13 +63,9 @@ def dump_live(
     team = target_of_team(settings)
     target = wish.out or (team.parent / dated_name(FULL_NAME, now) if wish.full else team)
     live = live_database(server, settings, progress)
-    if target == team and _is_newer(live, settings, team):
-        if not wish.over_newer:
-            raise SeedError(
-                f"failed to dump over {_shown(team, settings)}: it has changed since {live.name}"
-                " was loaded from it. Load it first (`pulumi up` keeps local changes), dump"
-                " elsewhere with --out FILE, or replace it with --over-newer"
-            )
+    if target == team and not wish.over_newer:
+        refuse_newer(live, settings)
+    elif target == team and _is_newer(live, settings, team):
         former = datetime.fromtimestamp(team.stat().st_mtime)
         keep_dated_copy(team, keep=max(1, settings.dump_retention), now=former)
     horizon = live.dump_horizon()
@@ -96,10 +92,23 @@ def dump_live(
     return Dumped(backup, written.changed, not why_not, why_not, copy, removed, advice)
 
 
+def refuse_newer(live: LiveDatabase, settings: Settings) -> None:
+    """Raise SeedError where the team's backup has other rows than the database was loaded from."""
+    team = target_of_team(settings)
+    if _is_newer(live, settings, team):
+        raise SeedError(
+            f"failed to dump over {_shown(team, settings)}: it holds other rows than {live.name}"
+            " was loaded from. Load it first (`pulumi up` keeps local changes), dump elsewhere with"
+            " `python -m vpdb dump --out FILE`, or replace it with `python -m vpdb dump"
+            " --over-newer`"
+        )
+
+
 def _is_newer(live: LiveDatabase, settings: Settings, team: Path) -> bool:
     """Tell whether the file holds other rows than the live database was loaded from."""
     stamp = live.stamp()
-    if stamp is None or not stamp.data_hash or not team.exists():
+    is_known = stamp is not None and (stamp.data_hash or stamp.source == "empty")
+    if stamp is None or not is_known or not team.exists():
         return False
     try:
         there = ReadingCache(settings.project_dir / READINGS).read(team, schema=settings.db_schema)
