@@ -46,16 +46,17 @@ def load(config: Config, props: dict[str, Any], *, anew: bool = True) -> None:
     with ThreadPoolExecutor(1) as pool:
         # A new server's role has no password yet, and giving it one takes as long as a swap. Where
         # it could not be done yet, it is done below.
-        pool.submit(ensure_password, server, props["user"], props["password"])
+        letting_in = pool.submit(ensure_password, server, props["user"], props["password"])
         live = live_database(server, settings, print_lines())
-        stamp = live.stamp()
-        if stamp and not anew and props["contentId"] in (stamp.content_id, stamp.held_for):
+        stamp = None if anew else live.stamp()
+        if stamp and props["contentId"] in (stamp.content_id, stamp.held_for):
             done = LoadResult("adopted", stamp)
         else:
             done = live.load(PlannedSeed(props["contentId"], read))
     if done.action == "adopted":  # another database than before is in no bulk mode
         _end_interrupted(server, settings)
-    ensure_password(server, props["user"], props["password"])
+    if letting_in.exception():
+        ensure_password(server, props["user"], props["password"])
 
 
 def reach(config: Config, props: dict[str, Any]) -> None:

@@ -96,15 +96,14 @@ class Server(ABC):
         """
         values = {**SESSION, **self.session_settings(), **(settings or {})}
         try:
-            with _without_libpq_variables:
-                connection: Connection = psycopg2.connect(
-                    **self.parameters(),
-                    dbname=database,
-                    connect_timeout=max(1, round(timeout_s)),
-                    application_name=application_name(purpose),
-                    options=" ".join(f"-c {name}={value}" for name, value in values.items()),
-                    client_encoding="UTF8",
-                )
+            connection = connect_with(
+                **self.parameters(),
+                dbname=database,
+                connect_timeout=max(1, round(timeout_s)),
+                application_name=application_name(purpose),
+                options=" ".join(f"-c {name}={value}" for name, value in values.items()),
+                client_encoding="UTF8",
+            )
         except psycopg2.OperationalError as error:
             raise ServerUnreachable(
                 f"failed to connect to database {database}: {first_line(error)}. {self.help_text()}"
@@ -190,6 +189,13 @@ class _WithoutLibpqVariables:
 
 
 _without_libpq_variables = _WithoutLibpqVariables()
+
+
+def connect_with(**parameters: Any) -> Connection:
+    """Connect with these parameters and none of the shell's; raises psycopg2.OperationalError."""
+    with _without_libpq_variables:
+        connection: Connection = psycopg2.connect(**parameters)
+    return connection
 
 
 def application_name(purpose: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,5 +70,7 @@ class StackStatus:
 
 def look_at(server: Server, settings: Settings, content: Content | None) -> StackStatus:
     wanted = content.seed if content else None
-    data = live_database(server, settings).status(wanted)
-    return StackStatus(data, content, bulk.read(server, settings))
+    with ThreadPoolExecutor(1) as pool:
+        mode = pool.submit(bulk.read, server, settings)
+        data = live_database(server, settings).status(wanted)
+        return StackStatus(data, content, mode.result())

@@ -133,7 +133,7 @@ def put_in(connection: psycopg2.extensions.connection, text: str) -> None:
         assert cursor.rowcount == backup.rows
         cursor.execute("SELECT a, b FROM vpv4.t ORDER BY ctid")
         found = [[value for value in row if value is not None] for row in cursor.fetchall()]
-    if "::" in text or "DEFAULT" in text or "true" in text or "e3" in text or ".5" in text:
+    if any(part in text for part in ("::", "DEFAULT", "true", "e3", ".5", "+")):
         return  # the server writes some values otherwise than they were given
     expected = [[value for value in values(line) if value is not None] for line in lines]
     assert [row[: len(wanted)] for row, wanted in zip(found, expected, strict=True)] == expected

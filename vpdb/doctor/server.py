@@ -17,7 +17,7 @@ from pgseed.databases.retention import find_live, leftovers, undecided
 from pgseed.databases.stamp import Database, list_databases
 from pgseed.databases.work import lock_holder
 from pgseed.errors import SeedError
-from pgseed.server import MAINTENANCE_DATABASE
+from pgseed.server import MAINTENANCE_DATABASE, connect_with
 from vpdb import bulk
 from vpdb.doctor.facts import Facts, Idler, Postgres, SlowLoader
 from vpdb.doctor.finding import Finding, note, ok, skipped, trouble, unreachable, warning
@@ -126,7 +126,7 @@ def _try_password(server: DockerServer, settings: Settings) -> bool | None:
     if settings.password == ENCRYPTED:
         return None
     try:
-        psycopg2.connect(
+        connect_with(
             host=server.host,
             port=server.port,
             dbname=settings.database,

@@ -11,7 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
 from pgseed.queries import named, run
-from pgseed.server import MAINTENANCE_DATABASE, pg_errors_as
+from pgseed.server import MAINTENANCE_DATABASE, connect_with, pg_errors_as
 from vpdb.server.docker_server import DockerServer
 
 
@@ -31,7 +31,7 @@ def set_password(server: DockerServer, user: str, password: str) -> None:
 
 def ensure_password(server: DockerServer, user: str, password: str) -> None:
     try:
-        psycopg2.connect(
+        connect_with(
             **{**server.parameters(), "user": user, "password": password},
             dbname=MAINTENANCE_DATABASE,
             connect_timeout=2,
