@@ -16,11 +16,13 @@ import errno
 import filecmp
 import io
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import psycopg2
 import psycopg2.extensions
@@ -28,7 +30,8 @@ import psycopg2.extensions
 from pgseed.backup.compress import compress, compression_of
 from pgseed.backup.files import file_state, open_file
 from pgseed.backup.model import Backup
-from pgseed.backup.reader import read_backup
+from pgseed.backup.reader import Reader, read_backup
+from pgseed.backup.source import PlainSource
 from pgseed.backup.work_folder import put_in_place, work_folder
 from pgseed.dumping import dump_session, dump_text
 from pgseed.dumping.tables import DumpRefused, check_fits, order_tables
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from pgseed.server import Server
 
 _BUFFER = 1024 * 1024
+_WAIT_S = 0.002
 # A full disk, a user's full quota.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -102,11 +106,13 @@ def dump(
             server.session(database, purpose="dump") as connection,
         ):
             finished = plain = folder / "dump"
-            oid, rows = _write(connection, schema, plain, options)
-            if compression_of(real) != "none":
+            if compression_of(real) == "none":
+                oid, rows, backup = _write_and_read(connection, schema, plain, options)
+            else:
+                oid, rows = _write(connection, schema, plain, options)
                 finished = folder / f"dump{real.suffix}"
                 compress(plain, finished, options.progress)
-            backup = read_backup(finished, schema=schema, progress=options.progress)
+                backup = read_backup(finished, schema=schema, progress=options.progress)
             if backup.tables != rows:
                 raise SeedError(
                     f"failed to dump the database: {rows} was sent, {backup.tables} was read"
@@ -126,6 +132,48 @@ def dump(
             f"failed to dump the database: {cause}. {target} is as it was; {remedy}"
         ) from error
     return Dump(replace(there or backup, path=target), there is None, oid)
+
+
+def _write_and_read(
+    connection: psycopg2.extensions.connection, schema: str, path: Path, options: DumpOptions
+) -> tuple[int, dict[str, int], Backup]:
+    """Write the whole text in a thread while it is read back: reading takes half as long."""
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(_write, connection, schema, path, options)
+        try:
+            while not path.exists() and not writing.done():
+                time.sleep(_WAIT_S)
+            if not path.exists():
+                writing.result()
+            with open_file(path) as file:
+                source = _Growing(path, file, writing)
+                backup = Reader(source, schema, None, complete=True).read()
+                oid, rows = writing.result()
+                state = file_state(file)
+        except BaseException:
+            if writing.done():
+                writing.result()  # whatever was read, its failure is the one to tell
+            connection.cancel()
+            raise
+    return oid, rows, replace(backup, size_bytes=state[2], file_state=state)
+
+
+class _Growing(PlainSource):
+    """A file that is being written; its end is the end of the writing."""
+
+    def __init__(self, path: Path, file: BinaryIO, writing: Future[Any]) -> None:
+        super().__init__(path, file, 0)
+        self._writing = writing
+
+    def read(self) -> bytes:
+        while True:
+            is_written = self._writing.done()
+            if data := super().read():
+                return data
+            if is_written:
+                self._writing.result()
+                return b""
+            time.sleep(_WAIT_S)
 
 
 def _write(
