@@ -57,13 +57,16 @@ async def _look_and_tell(
 ) -> dict[str, str]:
     try:
         server = await asyncio.wrap_future(finding)
-    except SeedError:
+    except SeedError as error:
         found = docker.inspect_container(settings.container)
         if found is None:
             return {SILENT: "no container"}
-        state = "silent" if found.is_running else found.state
-        pulumi.info(f"container {found.name} is {state}: `pulumi up` starts it and waits for it")
-        return {SILENT: state}
+        if found.is_running:
+            # Silent, or not this stack's: `up` waits for the one and refuses the other.
+            pulumi.info(str(error))
+            return {SILENT: "silent"}
+        pulumi.info(f"container {found.name} is {found.state}: `pulumi up` starts it")
+        return {SILENT: found.state}
     from components.server_preview import look_and_tell
 
     return await look_and_tell(server, settings, content)

@@ -58,6 +58,10 @@ class Stamp:
     # they want something new.
     held_for: str = ""
 
+    def is_held_for(self, wanted: str) -> bool:
+        """Tell whether it was brought back while the files wanted this content, and still do."""
+        return self.held_for == wanted != self.content_id
+
     def to_comment(self) -> str:
         values = {key: value for key, value in asdict(self).items() if value not in ("", {}, 0)}
         return json.dumps({"made_by": _MARK, **values}, ensure_ascii=False)

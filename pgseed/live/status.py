@@ -38,12 +38,7 @@ class Status:
     @property
     def is_held(self) -> bool:
         """Whether undo or restore brought another content back, and the files want nothing new."""
-        return (
-            self.live is not None
-            and self.wanted is not None
-            and self.live.content_id != self.wanted.id
-            and self.live.held_for == self.wanted.id
-        )
+        return bool(self.live and self.wanted and self.live.is_held_for(self.wanted.id))
 
     @property
     def exit_code(self) -> int:

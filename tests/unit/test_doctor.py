@@ -210,6 +210,8 @@ CASES: list[tuple[str, Check, Facts, Level, str, str]] = [
      Level.warning, "postgres/init/ has another schema", "pulumi up"),
     ("undone", server.check_content, loaded(origin="undo"), Level.warning,
      "brought back by undo", "pulumi up"),
+    ("held", server.check_content, loaded(origin="undo", held_for=ID), Level.note,
+     "`pulumi up` leaves it", "python -m vpdb undo"),
     ("changed here", server.check_content, postgres(local_changes="vpv4.products (1 added)"),
      Level.note, "changed here: vpv4.products (1 added)", "reset"),
     ("bulk mode", server.check_bulk_mode, postgres(bulk_mode_s=60.0), Level.note, "on for 1 min",

@@ -217,6 +217,12 @@ def check_content(facts: Facts, postgres: Postgres) -> Finding:
         return skipped("the backup cannot be read, see below")
     loaded = f"{stamp.content_id[:12]} from {printable(stamp.label or stamp.source)}"
     changes = f"; changed here: {postgres.local_changes}" if postgres.local_changes else ""
+    if stamp.is_held_for(wanted.content):
+        return note(
+            f"it holds {loaded}, which undo or restore brought back{changes}; `pulumi up` leaves it"
+            " until the files change",
+            "Run `python -m vpdb undo` to go back",
+        )
     if stamp.content_id != wanted.content:
         # An older version's stamp does not name the schema.
         if stamp.schema_id not in ("", wanted.schema):
