@@ -73,7 +73,8 @@ def test_what_undo_brings_back_is_held_until_the_files_change(project: Project) 
 
 
 def test_a_newer_file_is_not_dumped_over(project: Project) -> None:
-    project.edit_backup("VP-900002\t", "VP-900003\t")
+    project.rest()
+    project.edit_backup("VP-100001\t", "VP-900003\t")
     text = project.backup.read_bytes()
     refused = project.vpdb("dump", check=False)
     assert "--over-newer" in refused
